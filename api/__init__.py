@@ -1,0 +1,1 @@
+"""REST and a first page over Redis. Never imports pyspark."""

@@ -1,0 +1,172 @@
+"""Whether the process lives, whether it can do its work, and figures for Prometheus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import redis
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Metric, generate_latest
+from pydantic import BaseModel, Field
+
+from api.context import Wired
+from api.problems import MEDIA_TYPE, RETRY_AFTER_S, documented, problem, reason
+from churn.metrics import API_EVENT_CLOCK_SECONDS, API_RANKED_USERS, API_VIEW_UP
+from churn.scores import SCHEMA, View, durability_problems
+
+router = APIRouter(tags=["operation"])
+
+
+class Alive(BaseModel):
+    """The process lives."""
+
+    status: str = Field(examples=["ok"])
+
+
+class Check(BaseModel):
+    """One thing that must hold before the API can serve."""
+
+    name: str
+    ok: bool
+    detail: str = Field(description="what was found")
+    remedy: str = Field(description="what to do; empty when all is well")
+
+
+class Readiness(BaseModel):
+    """Every check, in the order in which they are best mended."""
+
+    ready: bool
+    checks: list[Check]
+
+
+def _redis_answers(view: View) -> str:
+    view.redis.ping()
+    return ""
+
+
+def _durable(setting: str) -> Callable[[View], str]:
+    return lambda view: "; ".join(p for p in durability_problems(view.redis) if p.startswith(setting))
+
+
+def _schema_is_ours(view: View) -> str:
+    held = cast("str | None", view.redis.get("churn:schema"))
+    if held is None:
+        return "Redis holds no view yet"
+    return "" if held == SCHEMA else f"the view has layout {held}; this release reads layout {SCHEMA}"
+
+
+def _policy_is_set(view: View) -> str:
+    return "" if view.redis.exists("churn:policy") else "Redis holds no alert policy"
+
+
+# Name, what is wrong with it ("" for nothing), what to do then.
+_CHECKS: tuple[tuple[str, Callable[[View], str], str], ...] = (
+    ("redis", _redis_answers, "Start Redis, or correct the setting redis.url."),
+    ("append_only_file", _durable("appendonly"), "Start Redis with --appendonly yes."),
+    ("noeviction", _durable("maxmemory-policy"), "Start Redis with --maxmemory-policy noeviction."),
+    ("schema", _schema_is_ours, "Start `churn publish` of this release, on a Redis database of its own."),
+    ("policy", _policy_is_set, "Start `churn publish`: it writes the policy."),
+)
+
+
+@router.get("/healthz", responses=documented(500, example={"status": "ok"}))
+async def alive() -> Alive:
+    """The process lives; says nothing of Redis. Asks no thread, so that busy ones cannot delay it."""
+    return Alive(status="ok")
+
+
+_READY = {
+    "ready": True,
+    "checks": [{"name": name, "ok": True, "detail": "as it should be", "remedy": ""} for name, _, _ in _CHECKS],
+}
+_NOT_READY = {
+    "type": "about:blank",
+    "title": "Service Unavailable",
+    "status": 503,
+    "detail": "Not ready: append_only_file.",
+    "instance": "/readyz",
+    "ready": False,
+    "checks": [
+        {
+            "name": "append_only_file",
+            "ok": False,
+            "detail": "appendonly is no, not yes",
+            "remedy": "Start Redis with --appendonly yes.",
+        }
+    ],
+}
+
+
+_FAILED: dict[int | str, dict[str, Any]] = {
+    503: {
+        "description": "A check failed; the members `ready` and `checks` are those of a 200",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": _NOT_READY}},
+    }
+}
+
+
+@router.get("/readyz", response_model=Readiness, responses=documented(500, example=_READY) | _FAILED)
+def ready(request: Request, context: Wired) -> Any:
+    """Whether the API can serve, and if not, what to do."""
+    checks = run_checks(context.view)
+    failed = [check.name for check in checks if not check.ok]
+    if not failed:
+        return Readiness(ready=True, checks=checks)
+    return problem(
+        request.url.path,
+        503,
+        f"Not ready: {', '.join(failed)}.",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+        ready=False,
+        checks=[check.model_dump() for check in checks],
+    )
+
+
+def run_checks(view: View) -> list[Check]:
+    """Runs every check; once Redis does not answer, the rest is not asked."""
+    checks: list[Check] = []
+    silent = ""
+    for name, wrong, remedy in _CHECKS:
+        try:
+            found = silent or wrong(view)
+        except redis.RedisError as error:
+            found = reason(error)
+            if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+                silent = "not known while Redis does not serve"
+        checks.append(Check(name=name, ok=not found, detail=found or "as it should be", remedy=remedy if found else ""))
+    return checks
+
+
+_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Prometheus text",
+        "content": {"text/plain": {"example": 'churn_api_ranked_users{band="high"} 12.0\n'}},
+    }
+}
+
+
+@router.get("/metrics", response_class=Response, responses=_TEXT | documented(500))
+def metrics(context: Wired) -> Response:
+    """Figures of this process and of the view. Answers without Redis too: that is when they are looked at."""
+    try:
+        sizes, clock_ms = context.view.band_sizes(), context.view.clock()
+        for band, size in sizes.items():
+            API_RANKED_USERS.labels(band).set(size)
+        API_EVENT_CLOCK_SECONDS.set(math.nan if clock_ms is None else clock_ms / 1000)
+        API_VIEW_UP.set(1)
+    except redis.RedisError:
+        API_RANKED_USERS.clear()
+        API_EVENT_CLOCK_SECONDS.set(math.nan)
+        API_VIEW_UP.set(0)
+    return Response(generate_latest(_Own()), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Own:
+    """What this process measures: the other programs' metrics are declared in the same module, and stay 0 here."""
+
+    def collect(self) -> Iterator[Metric]:
+        """The API's own families, and those of any Python process."""
+        families = REGISTRY.collect()
+        return (f for f in families if f.name.startswith("churn_api_") or not f.name.startswith("churn_"))

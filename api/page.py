@@ -1,0 +1,178 @@
+"""The first page: who is at risk, the latest alerts, how far the scorer has come. Rendered here, read anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import redis
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse
+
+from api.alerts import outcome, percent, story
+from api.context import Context, Wired
+from api.problems import RETRY_AFTER_S, reason
+from api.times import ago, readable, rfc3339
+from api.users import age
+from churn import scores
+from churn.outcomes import Band, Outcome
+from churn.scores import Books, UserScore
+from churn.settings import DAY_MS
+
+USERS_SHOWN = 50
+ALERTS_SHOWN = 12
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time for the page."""
+
+    iso: str
+    words: str
+    utc: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the ranking. Widths are per cent of the bar."""
+
+    user_id: str
+    risk: str
+    cancel: str
+    lapse: str
+    cancel_width: float
+    lapse_width: float
+    band: Band
+    level: str
+    last_event: Moment | None
+    events: str
+    scored: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """An alert."""
+
+    user_id: str
+    outcome: Outcome
+    story: str
+    at: Moment
+
+
+@dataclass(frozen=True)
+class Share:
+    """One band's users and their share of all that are ranked, in per cent."""
+
+    band: Band
+    users: int
+    at: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that the page shows."""
+
+    rows: list[Row]
+    alerts: list[Line]
+    shares: list[Share]
+    ranked: int
+    books: Books
+    clock: Moment | None
+    model_version: str
+    horizon_days: int
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+def first_page(context: Wired, fragment: bool = False) -> HTMLResponse:
+    """The page, or with `fragment=1` only the part of it that changes."""
+    try:
+        standing, problem = read(context), ""
+    except redis.RedisError as error:
+        standing, problem = None, reason(error)
+    now_ms = context.clock()
+    html = _templates().get_template("live.html" if fragment else "index.html").render(
+        standing=standing,
+        problem=problem,
+        settings=context.settings,
+        read_at=Moment(rfc3339(now_ms), readable(now_ms), readable(now_ms)),
+    )  # fmt: skip
+    if problem:
+        return HTMLResponse(html, 503, {"Retry-After": str(RETRY_AFTER_S)})
+    return HTMLResponse(html)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        # User ids come from the log: whatever they hold is text.
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def read(context: Context) -> Standing:
+    """Reads the view.
+
+    Raises:
+        redis.RedisError: Redis does not serve.
+    """
+    view, horizon_days = context.view, context.settings.labels.horizon_days
+    clock_ms = view.clock()
+    users, sizes = view.ranked(None, USERS_SHOWN), view.band_sizes()
+    stale_ms = int(context.settings.api.stale_days * DAY_MS)
+    newest = max(users, key=lambda user: user.published_ms, default=None)
+    return Standing(
+        rows=[_row(user, clock_ms, stale_ms) for user in users],
+        alerts=[_line(alert, clock_ms, horizon_days) for alert in view.alerts(ALERTS_SHOWN)],
+        shares=_shares(sizes),
+        ranked=sum(sizes.values()),
+        books=view.books(),
+        clock=None if clock_ms is None else Moment(rfc3339(clock_ms), readable(clock_ms), readable(clock_ms)),
+        model_version=newest.score.model_version if newest else "",
+        horizon_days=horizon_days,
+    )
+
+
+def _row(user: UserScore, clock_ms: int | None, stale_ms: int) -> Row:
+    score = user.score
+    age_ms = age(user, clock_ms)
+    return Row(
+        user_id=score.user_id,
+        risk=percent(score.risk, 1),
+        cancel=percent(score.p_cancel, 1),
+        lapse=percent(score.p_lapse, 1),
+        cancel_width=round(score.p_cancel * 100, 1),
+        lapse_width=round(score.p_lapse * 100, 1),
+        band=user.band,
+        level=score.level,
+        last_event=None if score.last_event is None else _moment(score.last_event, clock_ms),
+        events=f"{score.events:,}",
+        scored=ago(age_ms) if age_ms > stale_ms else "",
+    )
+
+
+def _line(alert: scores.Alert, clock_ms: int | None, horizon_days: int) -> Line:
+    words = story(alert, horizon_days)
+    return Line(alert.user_id, outcome(alert), words[0].upper() + words[1:], _moment(alert.as_of, clock_ms))
+
+
+def _moment(time_ms: int, clock_ms: int | None) -> Moment:
+    """How long ago by the event clock, which is the clock of the log: a replay of 2018 reads as 2018 did."""
+    words = readable(time_ms) if clock_ms is None else ago(clock_ms - time_ms)
+    return Moment(rfc3339(time_ms), words, readable(time_ms))
+
+
+def _shares(sizes: dict[Band, int]) -> list[Share]:
+    ranked, passed, shares = max(1, sum(sizes.values())), 0, []
+    for band, users in sizes.items():
+        shares.append(Share(band, users, round(passed * 100 / ranked, 2), round(users * 100 / ranked, 2)))
+        passed += users
+    return shares

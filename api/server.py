@@ -1,0 +1,106 @@
+"""`churn serve`: the HTTP server."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from api.app import create_app
+from api.times import Clock
+from churn.errors import ChurnError
+from churn.settings import Settings
+
+GRACE_S = 3
+"""Requests under way get so long to end. None waits longer for Redis, so that a stop takes less than 5 s."""
+
+log = logging.getLogger(__name__)
+
+
+def wall_clock() -> int:
+    """Now, in ms since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def serve(settings: Settings, clock: Clock = wall_clock, listening: Callable[[str], None] = lambda _: None) -> None:
+    """Serves until SIGTERM or SIGINT, then ends the requests under way and returns. Prints nothing.
+
+    Args:
+        settings: of the project; with api.port = 0 the system chooses a port.
+        clock: the wall clock in ms.
+        listening: called once with the server's address, when connections are accepted.
+
+    Raises:
+        ChurnError: the port is taken, or the host or redis.url is not right.
+    """
+    app = create_app(settings, clock)
+    with listen(settings.api.host, settings.api.port) as door:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                # Logging belongs to the command; uvicorn's own would print to stdout.
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+                timeout_keep_alive=30,
+            )
+        )
+        host, port = door.getsockname()[:2]
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        log.info("serving %s", address)
+        listening(address)
+        with _ending_quietly(server):
+            server.run(sockets=[door])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ChurnError: the port is taken or may not be used, or the host is none of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ChurnError(
+                f"Port {port} on {host} is taken by another program.",
+                "Stop that program, or choose another port in the setting api.port.",
+            ) from None
+        if error.errno == errno.EACCES:
+            raise ChurnError(
+                f"Port {port} on {host} may not be used by this account.",
+                "Choose a port of 1024 or above in the setting api.port.",
+            ) from None
+        raise ChurnError(
+            f"The server cannot listen on host {host}.",
+            "Name an address of this machine in the setting api.host.",
+        ) from None
+
+
+@contextmanager
+def _ending_quietly(server: uvicorn.Server) -> Iterator[None]:
+    """Lets `serve` return after a signal: uvicorn sends itself the signal again, once it has ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

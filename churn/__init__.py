@@ -1,0 +1,1 @@
+"""The vocabulary that every program of the churn scorer shares."""

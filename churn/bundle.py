@@ -1,0 +1,117 @@
+"""The model bundle on disk: pipelines, a card, a manifest of SHA-256. Reads and verifies; needs no pyspark."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from churn.errors import ChurnError
+from churn.features import FEATURES, table_hash
+from churn.outcomes import OUTCOMES, Outcome
+
+CARD = "card.json"
+MANIFEST = "manifest.json"
+CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle. `card` is the whole of `card.json`."""
+
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def version(self) -> str:
+        """Starts with its time of creation, so that a newer bundle's version is the larger text."""
+        return str(self.card["version"])
+
+    @property
+    def horizon_days(self) -> int:
+        """How far the probabilities look ahead."""
+        return int(self.card["labels"]["horizon_days"])
+
+    def pipeline(self, outcome: Outcome) -> Path:
+        """Where the MLlib pipeline of an outcome stands."""
+        return self.path / outcome
+
+
+def manifest(path: Path) -> dict[str, str]:
+    """SHA-256 of every file of a bundle but the manifest, by its path inside the bundle."""
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST)
+    return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def seal(path: Path, card: dict[str, Any]) -> Bundle:
+    """Writes the card and the manifest beside the pipelines that already stand in `path`."""
+    (path / CARD).write_text(json.dumps(card, indent=2) + "\n")
+    (path / MANIFEST).write_text(json.dumps(manifest(path), indent=2) + "\n")
+    return Bundle(path, card)
+
+
+def use(models: Path, version: str) -> None:
+    """Makes a version the current one, atomically."""
+    link = models / f".{CURRENT}-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(version)
+    link.replace(models / CURRENT)
+
+
+def load(models: Path, version: str = CURRENT) -> Bundle:
+    """Verifies a bundle and returns it.
+
+    Raises:
+        ChurnError: there is none, it is damaged, or it was made for another feature table; it names the file
+            or the feature.
+    """
+    path = (models / version).resolve()
+    if not path.is_dir():
+        raise ChurnError(f"There is no model in {models / version}.", "Train one: churn train --events FILE.")
+    try:
+        listed = json.loads((path / MANIFEST).read_text())
+        card = json.loads((path / CARD).read_text())
+    except (OSError, ValueError) as error:
+        raise ChurnError(f"The model {path.name} cannot be read ({error}).", _MEND) from None
+    _intact(path, listed)
+    _fits(path, card)
+    return Bundle(path, card)
+
+
+_MEND = "Use another version or train again: churn train --events FILE."
+
+
+def _intact(path: Path, listed: dict[str, str]) -> None:
+    held = manifest(path)
+    for name in sorted(listed.keys() | held.keys()):
+        if listed.get(name) != held.get(name):
+            state = "missing" if name not in held else "not in the manifest" if name not in listed else "changed"
+            raise ChurnError(f"The model {path.name} is damaged: {name} is {state}.", _MEND)
+
+
+def _fits(path: Path, card: dict[str, Any]) -> None:
+    if card["features"]["hash"] == table_hash() and set(card["outcomes"]) == set(OUTCOMES):
+        return
+    known = {row["name"]: row for row in card["features"]["table"]}
+    ours = {row["name"]: row for row in feature_rows()}
+    differing = next((name for name in [*ours, *known] if ours.get(name) != known.get(name)), "the landmark")
+    raise ChurnError(f"The model {path.name} was made for another feature table: {differing} differs.", _MEND)
+
+
+def feature_rows() -> list[dict[str, Any]]:
+    """The feature table as the card holds it."""
+    return [
+        {
+            "name": f.name,
+            "driver": f.driver,
+            "kind": f.kind,
+            "transform": f.transform,
+            "unit": f.unit,
+            "pages": list(f.pages),
+            "half_life_days": f.half_life_days,
+        }
+        for f in FEATURES
+    ]

@@ -1,0 +1,244 @@
+"""A demo from its first line to its last: servers, model, openings, programs, traffic, figures, end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from churn import bundle, jars, java, topics
+from churn.demo.figures import Figures, Ports, closing, look
+from churn.demo.plan import Plan
+from churn.demo.programs import Programs
+from churn.demo.traffic import Traffic, traffic
+from churn.embedded import Broker, Valkey, claim, free_port
+from churn.errors import ChurnError
+from churn.scores import View
+from churn.server import is_free
+from churn.settings import PROJECT, Kafka, Settings
+from streaming.pace import Pace
+from streaming.replay import Sent, replay
+
+USUAL_PORT = 8000
+_STOP_S = 7.0
+_SETTLE_S = 4.0
+_READY_S = 240.0
+
+
+class _Stopped(Exception):  # noqa: N818 (not an error: somebody pressed Ctrl-C, or the time is over)
+    pass
+
+
+class Demo:
+    """One run of everything.
+
+    Args:
+        plan: what to do.
+        settings: of this machine; addresses and folders are replaced by the demo's own.
+        stopping: ends it.
+        say: told of each step.
+    """
+
+    def __init__(self, plan: Plan, settings: Settings, stopping: threading.Event, say: Callable[[str], None]) -> None:
+        self._plan, self._settings, self._stopping, self._say = plan, settings, stopping, say
+        self._started_s = time.monotonic()
+        self._folder = settings.var / "demo"
+        self._sent = Sent()
+        self._failure: list[ChurnError] = []
+
+    def run(self) -> dict[str, Any]:
+        """Runs until the time is over, the log is through, or a signal comes; returns the closing figures."""
+        with ExitStack() as stack:
+            home, found = self._prepare(stack)
+            broker = stack.enter_context(Broker(self._folder, found, home))
+            valkey = stack.enter_context(Valkey(self._folder))
+            self._say(f"Kafka listens at {broker.bootstrap}, Valkey at {valkey.url}.")
+            ports = Ports.free(self._api_port())
+            programs = Programs(self._folder, self._environment(broker, valkey, ports), self._say)
+            stack.callback(programs.stop, _STOP_S)
+            view = View.connect(valkey.url)
+            with suppress(_Stopped):
+                self._serve(programs, Kafka(bootstrap=broker.bootstrap), view, ports)
+            figures = look(view, ports, self._sent)
+            model = _model_version(self._folder / "models")
+        return closing(figures, self._plan.mode, model, _java_release(home), self._started_s)
+
+    def _prepare(self, stack: ExitStack) -> tuple[Path, jars.Jars]:
+        self._settings.var.mkdir(parents=True, exist_ok=True)
+        stack.callback(claim(self._settings.var).close)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        home = java.java_home(java.cache_dir())
+        return home, jars.ensure(PROJECT / ".jars", home / "bin" / "java", self._say)
+
+    def _api_port(self) -> int:
+        if self._plan.port:
+            if not is_free(self._plan.port):
+                raise ChurnError(
+                    f"Port {self._plan.port} is taken by another program.", "Name another one with --port."
+                )
+            return self._plan.port
+        return USUAL_PORT if is_free(USUAL_PORT) else free_port()
+
+    def _environment(self, broker: Broker, valkey: Valkey, ports: Ports) -> dict[str, str]:
+        folder = self._folder.resolve()
+        return {
+            "CHURN_VAR": str(folder),
+            "CHURN_MODELS": str(folder / "models"),
+            "CHURN_STREAM__CHECKPOINT": str(folder / "checkpoint"),
+            "CHURN_STREAM__MODE": self._plan.mode,
+            "CHURN_KAFKA__BOOTSTRAP": broker.bootstrap,
+            "CHURN_REDIS__URL": valkey.url,
+            "CHURN_API__PORT": str(ports.api),
+            "CHURN_STREAM__METRICS_PORT": str(ports.stream),
+            "CHURN_PUBLISH__METRICS_PORT": str(ports.publish),
+        }
+
+    def _serve(self, programs: Programs, kafka: Kafka, view: View, ports: Ports) -> None:
+        with traffic(self._plan, self._settings, self._folder, self._say) as events:
+            topics.ensure(kafka)
+            self._learn(programs, events)
+            for name in ("publish", "stream", "serve"):
+                programs.start(name)
+            self._say("Starting the stream, publish and the API.")
+            self._until(lambda: look(view, ports, self._sent).books.events_opened > 0, programs, _READY_S)
+            with _announced(self._settings.var / "demo.json", ports, kafka, view) as url:
+                self._say(f"Open {url} to see who is at risk. Ctrl-C ends the demo.")
+                self._stream(programs, events, kafka, lambda: look(view, ports, self._sent))
+
+    def _learn(self, programs: Programs, events: Traffic) -> None:
+        """Trains and makes the openings at the same time: neither needs the other."""
+        cut = datetime.fromtimestamp(events.cut_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        programs.start("train", "--events", str(events.history), "--until", cut)
+        programs.start("bootstrap", str(events.history), "--until", cut)
+        self._say(f"Training on what lies before {cut}, and opening every user's balance.")
+        self._until(lambda: programs.finished("train", "bootstrap"), programs, timeout_s=None)
+
+    def _stream(self, programs: Programs, events: Traffic, kafka: Kafka, see: Callable[[], Figures]) -> None:
+        ending = threading.Event()
+        sender = threading.Thread(target=self._send, args=(events, kafka, ending), name="traffic")
+        sender.start()
+        shown = _Line(self._say)
+        try:
+            while True:
+                self._until(lambda: False, programs, timeout_s=1.0, fail=False)
+                figures = see()
+                shown.show(figures, self._sent.ts)
+                if self._failure:
+                    raise self._failure[0]
+                through = not sender.is_alive() and figures.accounted >= figures.sent
+                if through and self._plan.seconds is not None:
+                    return
+        finally:
+            ending.set()
+            sender.join(timeout=5)
+            self._settle(see)
+
+    def _send(self, events: Traffic, kafka: Kafka, ending: threading.Event) -> None:
+        pace = Pace(self._plan.speed, time.time, live=events.endless)
+        try:
+            replay(events.live, kafka, pace, self._sent, ending, after_ms=events.cut_ms)
+        except ChurnError as error:
+            self._failure.append(error)
+
+    def _settle(self, see: Callable[[], Figures]) -> None:
+        """Gives what was sent a moment to arrive, so that the closing figures add up."""
+        deadline_s = time.monotonic() + _SETTLE_S
+        while time.monotonic() < deadline_s:
+            figures = see()
+            if figures.accounted >= figures.sent:
+                return
+            time.sleep(0.25)
+
+    def _until(
+        self, holds: Callable[[], bool], programs: Programs, timeout_s: float | None, *, fail: bool = True
+    ) -> None:
+        """Waits until something holds; raises when a program fails or the demo is to end."""
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while not holds():
+            programs.check()
+            if self._stopping.wait(0.2) or self._over():
+                raise _Stopped
+            if deadline_s is not None and time.monotonic() > deadline_s:
+                if fail:
+                    raise ChurnError("The stream did not score within four minutes.", f"Look into {self._folder}/logs.")
+                return
+
+    def _over(self) -> bool:
+        return self._plan.seconds is not None and time.monotonic() - self._started_s >= self._plan.seconds
+
+
+class _Line:
+    """The line of live figures: rewritten in place on a terminal, now and then otherwise."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._in_place = sys.stderr.isatty()
+        self._before: tuple[float, int] | None = None
+        self._shown_s = 0.0
+
+    def show(self, figures: Figures, ts_ms: int) -> None:
+        now_s = time.monotonic()
+        if not self._in_place and now_s - self._shown_s < 10:
+            return
+        then_s, then = self._before or (now_s - 1, figures.books.events_scored)
+        self._before, self._shown_s = (now_s, figures.books.events_scored), now_s
+        rate = (figures.books.events_scored - then) / (now_s - then_s)
+        clock = f"{datetime.fromtimestamp(ts_ms / 1000, UTC):%Y-%m-%d %H:%M}" if ts_ms else "—"
+        latency = " / ".join("—" if value is None else f"{value:,.0f}" for value in figures.latency_ms.values())
+        line = (
+            f"{clock} UTC · {rate:,.0f} events/s · {figures.books.users:,} users scored · "
+            f"{figures.books.alerts:,} alerts · latency p50 / p90 / p99 {latency} ms"
+        )
+        if self._in_place:
+            sys.stderr.write(f"\r\x1b[2K{line}")
+            sys.stderr.flush()
+        else:
+            self._say(line)
+
+
+@contextmanager
+def _announced(file: Path, ports: Ports, kafka: Kafka, view: View) -> Iterator[str]:
+    """Keeps `demo.json` while the demo runs, for scripts and tests."""
+    url = f"http://127.0.0.1:{ports.api}/"
+    address = view.redis.connection_pool.connection_kwargs
+    facts = {
+        "url": url,
+        "pid": os.getpid(),
+        "kafka": kafka.bootstrap,
+        "redis": f"redis://{address['host']}:{address['port']}/0",
+    }
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(facts, indent=2) + "\n")
+    part.replace(file)
+    try:
+        yield url
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _model_version(models: Path) -> str:
+    try:
+        return bundle.load(models).version
+    except ChurnError:
+        return ""
+
+
+def _java_release(home: Path) -> str:
+    command = [str(home / "bin" / "java"), "-version"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stderr
+    return said.split('"')[1] if '"' in said else ""
+
+
+def run(plan: Plan, settings: Settings, stopping: threading.Event, say: Callable[[str], None]) -> dict[str, Any]:
+    """Runs a demo; see :class:`Demo`."""
+    return Demo(plan, settings, stopping, say).run()

@@ -1,0 +1,91 @@
+"""Where a demo's events come from: history to learn from, and what is streamed after the cut."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from churn import event_log
+from churn.demo.plan import Plan
+from churn.events import encode
+from churn.settings import DAY_MS, Settings
+from churn.simulator import Simulation
+
+HISTORY_DAYS = 42
+BEHIND_DAYS = 14
+"""The simulated traffic begins this far in the past, runs fast, and slows to real time when it has caught up."""
+
+_HISTORY_SHARE = 2 / 3
+_ENDLESS_DAYS = 3650
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Events before and after the cut.
+
+    Attributes:
+        history: JSON lines that Spark can read; what lies after the cut in it is to be left out.
+        cut_ms: the last moment of history.
+        live: lines to be streamed; those up to the cut are to be left out.
+        endless: whether `live` ends only with the demo.
+    """
+
+    history: Path
+    cut_ms: int
+    live: Iterator[bytes]
+    endless: bool
+
+
+@contextmanager
+def traffic(plan: Plan, settings: Settings, folder: Path, say: Callable[[str], None]) -> Iterator[Traffic]:
+    """The traffic of a plan.
+
+    Raises:
+        ChurnError: the log is not there, broken, or holds no event.
+    """
+    with ExitStack() as stack:
+        if plan.events is None:
+            yield simulated(plan.users, folder, say)
+        else:
+            yield _own(plan.events, settings, folder, say, stack)
+
+
+def _own(path: Path, settings: Settings, folder: Path, say: Callable[[str], None], stack: ExitStack) -> Traffic:
+    event_log.require(path)
+    say(f"Reading {path.name} once to learn its size and span.")
+    found = event_log.survey(path, lambda rows: say(f"Read {rows:,} rows."))
+    cut_ms = int(found.first_ms + (found.last_ms - found.first_ms) * _HISTORY_SHARE)
+    say(
+        f"{found.rows:,} rows, {found.with_user:,} of users, over {(found.last_ms - found.first_ms) / DAY_MS:.1f} days."
+    )
+    return Traffic(
+        history=stack.enter_context(event_log.plain(path, folder)),
+        cut_ms=cut_ms,
+        live=event_log.arranged(path, found, settings.stream.dedupe_window_days, folder),
+        endless=False,
+    )
+
+
+def simulated(users: int, folder: Path, say: Callable[[str], None]) -> Traffic:
+    """Listeners whose history ends some weeks back and who go on from there."""
+    now_ms = int(time.time() * 1000)
+    cut_ms = now_ms - BEHIND_DAYS * DAY_MS
+    start_ms = cut_ms - HISTORY_DAYS * DAY_MS
+    events = Simulation(users, start_ms, now_ms + _ENDLESS_DAYS * DAY_MS).events()
+    history = folder / "history.json"
+    say(f"Simulating {HISTORY_DAYS} days of {users:,} listeners.")
+    first_live: dict[str, object] = {}
+    with history.open("wb") as file:
+        for count, event in enumerate(events, 1):
+            if int(str(event["ts"])) > cut_ms:
+                first_live = event
+                break
+            file.write(encode(event) + b"\n")
+            if count % 100_000 == 0:
+                say(f"Simulated {count:,} events.")
+    live = (encode(event) for event in itertools.chain([first_live], events))
+    return Traffic(history, cut_ms, live, endless=True)

@@ -1,0 +1,57 @@
+"""Every metric: declared once, with its name, its type and what it means."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# The HTTP server, `churn serve`.
+
+API_REQUESTS = Counter(
+    "churn_api_requests_total",
+    "Requests answered, by method, route template and status.",
+    ["method", "route", "status"],
+)
+API_REQUEST_SECONDS = Histogram(
+    "churn_api_request_seconds",
+    "From a request's head to the last byte of its answer, by method, route template and status.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+API_VIEW_UP = Gauge("churn_api_view_up", "1 when Redis answered while these metrics were read, else 0.")
+API_RANKED_USERS = Gauge(
+    "churn_api_ranked_users", "Active users in each band; absent while Redis does not answer.", ["band"]
+)
+API_EVENT_CLOCK_SECONDS = Gauge(
+    "churn_api_event_clock_seconds",
+    "The event clock in seconds since 1970, UTC; NaN while it is not known.",
+)
+
+# The Spark query, `churn stream`.
+
+STREAM_RECORDS = Counter(
+    "churn_stream_records_total",
+    "Records read from the events topic, by what became of them: user, logged_out or dead.",
+    ["kind"],
+)
+STREAM_DROPPED = Gauge(
+    "churn_stream_dropped",
+    "Valid records of users that were not counted since the start, by reason: duplicate or late.",
+    ["reason"],
+)
+STREAM_BATCHES = Counter("churn_stream_batches_total", "Batches that were completed, by mode.", ["mode"])
+# From the scores topic into Redis, `churn publish`.
+
+PUBLISH_RECORDS = Counter(
+    "churn_publish_records_total", "Score records read, by what became of them: applied or passed.", ["kind"]
+)
+PUBLISH_LATENCY_SECONDS = Histogram(
+    "churn_publish_latency_seconds",
+    "From the broker's stamp on the newest event in a score to the score being readable in Redis.",
+    buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+PUBLISH_LATENCY_MS = Gauge(
+    "churn_publish_recent_latency_ms",
+    "Exact quantiles of the same over the last 100,000 scores; NaN before the first.",
+    ["quantile"],
+)
+PUBLISH_POSITION = Gauge("churn_publish_position", "Next offset of the scores topic, by partition.", ["partition"])

@@ -1,0 +1,86 @@
+"""Reads event records in Spark, by the rules of `churn.events`."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
+
+from churn import events
+from churn.features import SUM_NAMES
+
+_OPENING = (
+    "struct<events:bigint,last_event:bigint,cancelled_at:bigint,sums:struct<"
+    + ",".join(f"{name}:double" for name in SUM_NAMES)
+    + ">>"
+)
+_RECORD = (
+    "userId string, sessionId bigint, itemInSession bigint, ts bigint, page string, level string, "
+    f"registration bigint, opening {_OPENING}, corrupt string"
+)
+
+
+def parse(records: DataFrame) -> DataFrame:
+    """Adds the event's columns and `reason`, null when it is valid.
+
+    Args:
+        records: `value` (binary) and `received_ms` (long, null when there is no witness), and what else there is.
+
+    Returns:
+        The same rows with `user_id, session_id, item, ts, page, level, registration, opening, reason`.
+    """
+    # A generator, not a projection: a filter above from_json would be pushed below it and parse again per column.
+    parsed = F.from_json(F.col("value").cast("string"), _RECORD, {"columnNameOfCorruptRecord": "corrupt"})
+    kept = [name for name in records.columns]
+    return (
+        records.select(*kept, F.inline(F.array(parsed)))
+        .withColumnsRenamed({"userId": "user_id", "sessionId": "session_id", "itemInSession": "item"})
+        .withColumn("reason", _reason())
+        .drop("corrupt")
+    )
+
+
+def _reason() -> Column:
+    """The first rule that a record breaks, in the order of `events.decode`."""
+    needed = ("user_id", "session_id", "item", "ts", "page")
+    missing = F.lit(False)
+    for name in needed:
+        missing = missing | F.col(name).isNull()
+    malformed = (
+        F.col("corrupt").isNotNull()
+        | ~F.is_valid_utf8(F.col("value").cast("string"))
+        | ~F.startswith(F.ltrim(F.col("value").cast("string")), F.lit("{"))
+    )
+    return (
+        F.when(malformed, "malformed")
+        .when(missing, "missing-field")
+        .when(F.char_length("user_id") > events.USER_ID_MAX, "malformed")
+        .when(~F.col("level").isin(*events.LEVELS), "unknown-level")
+        .when(~F.col("ts").between(events.TS_MIN_MS, events.TS_MAX_MS - 1), "ts-out-of-range")
+        .when(F.col("ts") > F.col("received_ms") + events.AHEAD_MS, "ts-in-future")
+        .when((F.col("page") == events.OPENING) & ~_opening_fits(), "bad-opening")
+    )
+
+
+def _opening_fits() -> Column:
+    fits = F.col("opening.events").isNotNull()
+    for name in SUM_NAMES:
+        fits = fits & F.col(f"opening.sums.{name}").isNotNull()
+    return F.coalesce(fits, F.lit(False))
+
+
+def read_log(frame: DataFrame) -> DataFrame:
+    """Valid events of users out of the lines of a log file.
+
+    Args:
+        frame: `value`, one JSON line a row.
+
+    Returns:
+        `user_id, session_id, item, ts, page, level, registration, opening, received_ms`, each event once.
+    """
+    lines = frame.select(F.col("value").cast("binary").alias("value"), F.lit(None).cast("bigint").alias("received_ms"))
+    valid = parse(lines).where("reason is null and user_id != ''").where(~F.col("page").isin(*events.RESERVED_PAGES))
+    return (
+        valid.drop("value", "reason")
+        .withColumn("opening", F.lit(None).cast(_OPENING))
+        .dropDuplicates(["user_id", "session_id", "item", "ts"])
+    )

@@ -1,0 +1,207 @@
+#!lua name=churn
+
+-- From score records to the view, atomically: a batch is applied whole or not at all, and applying it twice
+-- changes nothing. The consumer's position is stored in the same call, so view and position cannot disagree.
+
+local POINT_SPACING_MS = 6 * 3600 * 1000
+local POINTS_KEPT_MS = 60 * 24 * 3600 * 1000
+local FIELDS = 18 -- arguments per record, in the order of churn.scores.Score.arguments
+
+local function policy()
+  local p = redis.call('HMGET', 'churn:policy', 'medium', 'high', 'exit_ratio', 'cool_down_ms')
+  if not p[1] then
+    return nil
+  end
+  return { medium = tonumber(p[1]), high = tonumber(p[2]), exit_ratio = tonumber(p[3]), cool_down_ms = tonumber(p[4]) }
+end
+
+-- The same decision as churn.outcomes.AlertPolicy.band.
+local function band_of(p, risk, before, status)
+  if status ~= 'active' then
+    return 'none'
+  end
+  if risk >= p.high or (before == 'high' and risk >= p.high * p.exit_ratio) then
+    return 'high'
+  end
+  if risk >= p.medium or ((before == 'medium' or before == 'high') and risk >= p.medium * p.exit_ratio) then
+    return 'medium'
+  end
+  return 'low'
+end
+
+-- (epoch, version) only grows; at equal versions the newer model wins.
+local function newer(score, old)
+  if not old.epoch then
+    return true
+  end
+  if score.epoch ~= old.epoch then
+    return score.epoch > old.epoch
+  end
+  if score.version ~= old.version then
+    return score.version > old.version
+  end
+  return score.model_version > old.model_version
+end
+
+local function read_old(key)
+  local h = redis.call('HMGET', key, 'epoch', 'version', 'model_version', 'band', 'alerted_at', 'point_at',
+    'events', 'opened', 'heartbeats', 'band_since')
+  return {
+    epoch = tonumber(h[1]), version = tonumber(h[2]), model_version = h[3] or '', band = h[4] or 'none',
+    alerted_at = tonumber(h[5]), point_at = tonumber(h[6]), events = tonumber(h[7]) or 0,
+    opened = tonumber(h[8]) or 0, heartbeats = tonumber(h[9]) or 0, band_since = h[10],
+  }
+end
+
+-- What one epoch's records came to; the fields of churn.scores.Books.
+local function open_books()
+  return { scores = 0, events_scored = 0, events_opened = 0, heartbeats = 0, alerts = 0, stale = 0, users = 0 }
+end
+
+local function count(books, score, old)
+  local same = old.epoch == score.epoch
+  local events, opened = score.events, score.opened
+  local heartbeats = score.heartbeats
+  if same then
+    events, opened, heartbeats = events - old.events, opened - old.opened, heartbeats - old.heartbeats
+  else
+    books.users = books.users + 1
+  end
+  books.events_scored = books.events_scored + events - opened
+  books.events_opened = books.events_opened + opened
+  books.heartbeats = books.heartbeats + heartbeats
+  books.scores = books.scores + 1
+end
+
+local function rank(score, band, before)
+  if before ~= band and before ~= 'none' then
+    redis.call('ZREM', 'churn:ranking:' .. before, score.user_id)
+  end
+  if band == 'none' then
+    redis.call('ZREM', 'churn:ranking', score.user_id)
+  else
+    redis.call('ZADD', 'churn:ranking', score.risk_text, score.user_id)
+    redis.call('ZADD', 'churn:ranking:' .. band, score.risk_text, score.user_id)
+  end
+  if score.status == 'cancelled' then
+    redis.call('ZREM', 'churn:last-seen', score.user_id)
+  else
+    redis.call('ZADD', 'churn:last-seen', score.as_of, score.user_id)
+  end
+end
+
+local function remember(score, band, before, point_at)
+  if point_at and band == before and score.as_of_ms - point_at < POINT_SPACING_MS then
+    return point_at
+  end
+  local key = 'churn:history:' .. score.user_id
+  local point = cjson.encode({ score.as_of_ms, score.version, score.p_cancel, score.p_lapse, score.risk, band })
+  redis.call('ZADD', key, score.as_of, point)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%.0f', score.as_of_ms - POINTS_KEPT_MS))
+  return score.as_of_ms
+end
+
+local function raise_alert(score, before, wall_ms)
+  local id = 'alert_' .. string.sub(redis.sha1hex(score.user_id .. '\n' .. score.epoch .. '\n' .. score.version), 1, 24)
+  local key = 'churn:alert:' .. id
+  if redis.call('EXISTS', key) == 1 then
+    return false
+  end
+  redis.call('HSET', key, 'id', id, 'user_id', score.user_id, 'band', 'high', 'from_band', before,
+    'risk', score.risk_text, 'p_cancel', score.p_cancel, 'p_lapse', score.p_lapse, 'level', score.level,
+    'as_of', score.as_of, 'raised_ms', wall_ms, 'epoch', score.epoch_text, 'version', score.version_text,
+    'model_version', score.model_version)
+  -- A sequence, not a clock, orders alerts: two in one millisecond keep their order.
+  redis.call('ZADD', 'churn:alerts', redis.call('INCR', 'churn:alerts:sequence'), id)
+  return true
+end
+
+local function apply(score, p, wall_ms, books)
+  local key = 'churn:user:' .. score.user_id
+  local old = read_old(key)
+  if not newer(score, old) then
+    books.stale = books.stale + 1
+    return
+  end
+  local band = band_of(p, score.risk, old.band, score.status)
+  -- A user's first score, and the first under another model or epoch, sets the band silently.
+  local comparable = old.epoch == score.epoch and old.model_version == score.model_version
+  local rested = not old.alerted_at or score.as_of_ms - old.alerted_at >= p.cool_down_ms
+  local alerted_at = old.alerted_at
+  if comparable and band == 'high' and old.band ~= 'high' and rested then
+    if raise_alert(score, old.band, wall_ms) then
+      books.alerts = books.alerts + 1
+    end
+    alerted_at = score.as_of_ms
+  end
+  count(books, score, old)
+  rank(score, band, old.band)
+  local point_at = remember(score, band, old.band, old.point_at)
+  local since = (band ~= old.band or not old.band_since) and score.as_of or old.band_since
+  redis.call('HSET', key, 'epoch', score.epoch_text, 'version', score.version_text, 'as_of', score.as_of,
+    'last_event', score.last_event, 'events', score.events_text, 'opened', score.opened_text,
+    'heartbeats', score.heartbeats_text, 'level', score.level, 'status', score.status,
+    'p_cancel', score.p_cancel, 'p_lapse', score.p_lapse, 'risk', score.risk_text, 'model_version', score.model_version,
+    'features', score.features, 'received_ms', score.received_ms, 'published_ms', wall_ms,
+    'band', band, 'band_since', since, 'point_at', string.format('%.0f', point_at))
+  if alerted_at then
+    redis.call('HSET', key, 'alerted_at', string.format('%.0f', alerted_at))
+  end
+end
+
+local function read_score(args, at)
+  local s = {
+    user_id = args[at + 2], epoch_text = args[at + 3], version_text = args[at + 4], as_of = args[at + 5],
+    last_event = args[at + 6], events_text = args[at + 7], opened_text = args[at + 8],
+    heartbeats_text = args[at + 9], level = args[at + 10], status = args[at + 11], p_cancel = args[at + 12],
+    p_lapse = args[at + 13], risk_text = args[at + 14], model_version = args[at + 15], received_ms = args[at + 16],
+    features = args[at + 17],
+  }
+  s.epoch, s.version, s.as_of_ms = tonumber(s.epoch_text), tonumber(s.version_text), tonumber(s.as_of)
+  s.events, s.opened, s.heartbeats = tonumber(s.events_text), tonumber(s.opened_text), tonumber(s.heartbeats_text)
+  s.risk = tonumber(s.risk_text)
+  return s
+end
+
+-- ARGV: wall clock in ms, name of the topic, then FIELDS arguments per record, in order of offset.
+-- Returns how many records were looked at and how many the stored position had already passed.
+local function publish(_, args)
+  local p = policy()
+  if not p then
+    return redis.error_reply('NOPOLICY churn:policy is not set')
+  end
+  local wall_ms, topic = args[1], args[2]
+  local books, positions, applied, passed, clock = {}, {}, 0, 0, 0
+  for at = 3, #args, FIELDS do
+    local field, offset = topic .. ':' .. args[at], tonumber(args[at + 1])
+    if not positions[field] then
+      positions[field] = tonumber(redis.call('HGET', 'churn:offsets', field) or '0')
+    end
+    if offset < positions[field] then
+      passed = passed + 1
+    else
+      positions[field] = offset + 1
+      local score = read_score(args, at)
+      books[score.epoch_text] = books[score.epoch_text] or open_books()
+      apply(score, p, wall_ms, books[score.epoch_text])
+      applied, clock = applied + 1, math.max(clock, score.as_of_ms)
+    end
+  end
+  for field, position in pairs(positions) do
+    redis.call('HSET', 'churn:offsets', field, string.format('%.0f', position))
+  end
+  for epoch, entries in pairs(books) do
+    for name, value in pairs(entries) do
+      redis.call('HINCRBY', 'churn:books:' .. epoch, name, string.format('%.0f', value))
+    end
+    if tonumber(epoch) > tonumber(redis.call('GET', 'churn:epoch') or '0') then
+      redis.call('SET', 'churn:epoch', epoch)
+    end
+  end
+  if clock > tonumber(redis.call('GET', 'churn:clock') or '0') then
+    redis.call('SET', 'churn:clock', string.format('%.0f', clock))
+  end
+  return { applied, passed }
+end
+
+redis.register_function('churn_publish', publish)

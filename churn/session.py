@@ -1,0 +1,50 @@
+"""The Spark session of this machine: Java, jars, and `conf/spark-defaults.conf`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import structlog
+from pyspark.sql import SparkSession
+
+from churn import jars, java
+from churn.settings import PROJECT
+
+log = structlog.get_logger()
+
+
+def start(name: str, *, slots: int, memory: str, local_dir: Path, shuffle_partitions: int) -> SparkSession:
+    """Starts Spark inside this process.
+
+    Args:
+        name: of the application.
+        slots: tasks that may run at once; more than there are cores is allowed.
+        memory: heap of the driver, as Java writes it.
+        local_dir: where Spark may keep its temporary files.
+        shuffle_partitions: tasks after a shuffle; Spark's own default of 200 is for clusters.
+
+    Raises:
+        ChurnError: there is no Java, or the jars are missing.
+    """
+    home = java.java_home(java.cache_dir())
+    found = jars.ensure(PROJECT / ".jars", home / "bin" / "java", log.info)
+    os.environ.update(
+        JAVA_HOME=str(home),
+        SPARK_CONF_DIR=str(PROJECT / "conf"),
+        SPARK_LOCAL_IP="127.0.0.1",
+        PYSPARK_PYTHON=sys.executable,
+        PYSPARK_DRIVER_PYTHON=sys.executable,
+    )
+    local_dir.mkdir(parents=True, exist_ok=True)
+    return (
+        SparkSession.builder.master(f"local[{slots}]")
+        .appName(name)
+        .config("spark.driver.memory", memory)
+        .config("spark.jars", ",".join(str(jar) for jar in sorted(found.connector.glob("*.jar"))))
+        .config("spark.sql.shuffle.partitions", shuffle_partitions)
+        .config("spark.local.dir", str(local_dir.resolve()))
+        .config("spark.sql.warehouse.dir", str((local_dir / "warehouse").resolve()))
+        .getOrCreate()
+    )

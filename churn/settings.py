@@ -1,0 +1,150 @@
+"""Settings: `conf/churn.toml`, then `CHURN_*` variables over it. The only reader of the environment.
+
+A nested setting is written `[kafka] bootstrap = "…"` in the file and `CHURN_KAFKA__BOOTSTRAP` in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from churn.errors import ChurnError
+
+PROJECT = Path(__file__).resolve().parent.parent
+DAY_MS = 86_400_000
+
+Mode = Literal["realtime", "microbatch"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Kafka(_Section):
+    """Where the broker is and what the topics are called."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    events_topic: str = "churn.events"
+    scores_topic: str = "churn.scores"
+    dead_letters_topic: str = "churn.dead-letters"
+    partitions: int = Field(2, ge=1, description="partitions of a topic this program creates")
+    replication: int = Field(1, ge=1, description="replication of a topic this program creates")
+
+
+class Redis(_Section):
+    """Where the view is kept."""
+
+    url: str = "redis://127.0.0.1:6379/0"
+
+
+class Stream(_Section):
+    """The Spark query."""
+
+    mode: Mode = "realtime"
+    checkpoint: Path = Path("var/checkpoint")
+    shuffle_partitions: int = Field(2, ge=1)
+    dedupe_window_days: float = Field(
+        3.0, gt=0, description="how late an event may be, and how long its double is known"
+    )
+    realtime_batch: str = Field("5 minutes", description="checkpoint interval of real-time mode, not its latency")
+    max_offsets_per_trigger: int = Field(100_000, ge=1, description="size of a micro-batch while catching up")
+    driver_memory: str = "2g"
+    metrics_port: int = Field(9101, ge=0, le=65535)
+
+
+class Publish(_Section):
+    """From the scores topic into Redis."""
+
+    max_poll_records: int = Field(500, ge=1)
+    metrics_port: int = Field(9102, ge=0, le=65535)
+
+
+class Labels(_Section):
+    """What the model learns to foresee."""
+
+    horizon_days: int = Field(14, ge=1)
+    warm_up_days: int = Field(14, ge=0, description="the first days of a log give no training rows")
+    grid_days: int = Field(1, ge=1, description="spacing of the snapshots of each user")
+    event_rows: float = Field(0.02, ge=0, le=1, description="share of events that become training rows as well")
+    folds: int = Field(5, ge=2)
+
+
+class Policy(_Section):
+    """When a risk is worth a call. Thresholds left out are taken from the model's card."""
+
+    medium: float | None = Field(None, gt=0, lt=1)
+    high: float | None = Field(None, gt=0, lt=1)
+    exit_ratio: float = Field(0.85, gt=0, le=1, description="a band is left below its threshold times this")
+    cool_down_days: float = Field(7.0, ge=0, description="event time between two alerts about one user")
+
+
+class Api(_Section):
+    """The HTTP server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    stale_days: float = Field(2.0, gt=0, description="a score older than this, by the event clock, is called stale")
+
+
+class Settings(BaseSettings):
+    """All settings, frozen. Build with :func:`load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CHURN_", env_nested_delimiter="__", frozen=True, extra="forbid", toml_file=None
+    )
+
+    var: Path = Path("var")
+    models: Path = Path("models")
+    kafka: Kafka = Kafka()
+    redis: Redis = Redis()
+    stream: Stream = Stream()
+    publish: Publish = Publish()
+    labels: Labels = Labels()
+    policy: Policy = Policy()
+    api: Api = Api()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the signature is pydantic's)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the signature is pydantic's)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def config_file() -> Path:
+    """`CHURN_CONFIG` if it is set, else `conf/churn.toml` of the project."""
+    return Path(os.environ.get("CHURN_CONFIG", PROJECT / "conf" / "churn.toml"))
+
+
+def load(**overrides: object) -> Settings:
+    """Reads the settings.
+
+    Raises:
+        ChurnError: a setting is unknown or has a value that is not allowed; it names the setting.
+    """
+    named = os.environ.get("CHURN_CONFIG")
+    if named and not Path(named).is_file():
+        raise ChurnError(f"CHURN_CONFIG names {named}, which is not a file.", "Correct the variable or unset it.")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ChurnError(
+            f"Setting {where} is not right: {first['msg'].lower()}.",
+            f"Correct it in {config_file()} or in its CHURN_ variable.",
+        ) from None

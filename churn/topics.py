@@ -1,0 +1,96 @@
+"""The Kafka topics: created when they are missing, checked when they are there."""
+
+from __future__ import annotations
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from churn.errors import ChurnError
+from churn.settings import Kafka
+
+_STAMPED_BY_BROKER = {"message.timestamp.type": "LogAppendTime"}
+
+
+def topic_configs(kafka: Kafka) -> dict[str, dict[str, str]]:
+    """What each topic must be set to.
+
+    The broker stamps events itself, so that a producer's clock cannot vouch for its own events. Scores are compacted:
+    the newest score of every user is kept for ever.
+    """
+    return {
+        kafka.events_topic: _STAMPED_BY_BROKER,
+        kafka.scores_topic: {"cleanup.policy": "compact"},
+        kafka.dead_letters_topic: {},
+    }
+
+
+def connect(kafka: Kafka) -> KafkaAdminClient:
+    """An admin client.
+
+    Raises:
+        ChurnError: no broker answers.
+    """
+    try:
+        return KafkaAdminClient(bootstrap_servers=kafka.bootstrap, bootstrap_timeout_ms=10_000)
+    except (KafkaError, OSError) as error:
+        raise unreachable(kafka, error) from None
+
+
+def unreachable(kafka: Kafka, error: Exception) -> ChurnError:
+    """The error for a broker that does not answer."""
+    return ChurnError(
+        f"Kafka does not answer at {kafka.bootstrap} ({type(error).__name__}).",
+        "Start the broker, or correct the setting kafka.bootstrap.",
+    )
+
+
+def ensure(kafka: Kafka) -> None:
+    """Creates the topics that are missing.
+
+    Raises:
+        ChurnError: no broker answers.
+    """
+    admin = connect(kafka)
+    try:
+        wanted = {
+            name: {"num_partitions": kafka.partitions, "replication_factor": kafka.replication, "configs": configs}
+            for name, configs in topic_configs(kafka).items()
+            if name not in admin.list_topics()
+        }
+        if wanted:
+            admin.create_topics(wanted)
+    except TopicAlreadyExistsError:
+        pass  # another program was quicker
+    finally:
+        admin.wait_for_topics(list(topic_configs(kafka)))
+        admin.close()
+
+
+def problems(kafka: Kafka) -> list[str]:
+    """What is not as it must be with the topics; empty when all is well."""
+    admin = connect(kafka)
+    try:
+        there = set(admin.list_topics())
+        found = [f"topic {name} is missing" for name in topic_configs(kafka) if name not in there]
+        for name, wanted in topic_configs(kafka).items():
+            if wanted and name in there:
+                resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys(wanted, ""))
+                held = admin.describe_configs([resource], config_filter="all")["topic"][name]
+                found += [
+                    f"{key} of topic {name} is {held[key]['value']}, not {value}"
+                    for key, value in wanted.items()
+                    if held[key]["value"] != value
+                ]
+        return found
+    finally:
+        admin.close()
+
+
+def partitions(kafka: Kafka, topic: str) -> int:
+    """How many partitions a topic has."""
+    admin = connect(kafka)
+    try:
+        return len(admin.describe_topics([topic])[0]["partitions"])
+    finally:
+        admin.close()

@@ -1,0 +1,1 @@
+"""Kafka to scores: the Spark query, publish, and replay."""

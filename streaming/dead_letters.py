@@ -1,0 +1,33 @@
+"""The second query: what is not a valid event goes to the dead letters, with its reason and its raw bytes."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
+
+from churn.parsing import parse
+
+OBSERVED = "records"
+
+
+def dead_letters(records: DataFrame) -> DataFrame:
+    """One Kafka record per rubbish record: JSON with `reason, topic, partition, offset, received_ms, raw` (base64).
+
+    The counts of all records are observed on the way, as `user`, `logged_out` and `dead`.
+    """
+    letter = F.struct("reason", "topic", "partition", "offset", "received_ms", F.base64("value").alias("raw"))
+    return (
+        parse(records)
+        .observe(OBSERVED, *_counts())
+        .where("reason is not null")
+        .select(F.to_json(letter).cast("binary").alias("value"))
+    )
+
+
+def _counts() -> list[Column]:
+    valid = F.col("reason").isNull()
+    return [
+        F.count_if(valid & (F.col("user_id") != "")).alias("user"),
+        F.count_if(valid & (F.col("user_id") == "")).alias("logged_out"),
+        F.count_if(~valid).alias("dead"),
+    ]

@@ -1,0 +1,122 @@
+"""`churn stream`: events in, scores out, in real-time mode or in micro-batches."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+import structlog
+from prometheus_client import start_http_server
+from py4j.protocol import Py4JError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from churn import bundle, session, topics
+from churn.errors import ChurnError
+from churn.model import load_scorer
+from churn.rolling import rolling_features
+from churn.settings import Settings
+from streaming import checkpoint
+from streaming.dead_letters import dead_letters
+from streaming.progress import Progress
+from streaming.records import to_records
+from streaming.source import dedupe, events_of_users, read_records
+
+log = structlog.get_logger()
+
+DEAD_LETTER_INTERVAL = "2 seconds"
+WATCH_S = 1.0
+
+
+def run(settings: Settings, stopping: threading.Event) -> None:
+    """Runs both queries until `stopping` is set or one of them fails.
+
+    Raises:
+        ChurnError: Kafka, the model or the checkpoint is not fit; or a query failed, with its reason.
+    """
+    model = bundle.load(settings.models)
+    topics.ensure(settings.kafka)
+    epoch = checkpoint.epoch(settings.stream.checkpoint, int(time.time() * 1000))
+    spark = session.start(
+        "churn stream",
+        slots=slots(settings),
+        memory=settings.stream.driver_memory,
+        local_dir=settings.var / "spark",
+        shuffle_partitions=settings.stream.shuffle_partitions,
+    )
+    start_http_server(settings.stream.metrics_port, addr="127.0.0.1")
+    try:
+        queries = start(spark, settings, model, epoch)
+        log.info("streaming", mode=settings.stream.mode, epoch=epoch, model=model.version)
+        _watch(queries, Progress(spark, settings.stream.mode), stopping)
+    finally:
+        spark.stop()
+
+
+def slots(settings: Settings) -> int:
+    """Task slots for both queries at once.
+
+    Real-time mode holds a slot for every task of every stage for as long as it runs, and the dead letters need
+    their own: with too few they take those free at a batch's end, and the real-time query dies.
+    """
+    sources = topics.partitions(settings.kafka, settings.kafka.events_topic)
+    return 2 * sources + 2 * settings.stream.shuffle_partitions
+
+
+def start(spark: SparkSession, settings: Settings, model: bundle.Bundle, epoch: int) -> list[StreamingQuery]:
+    """Starts the scoring query and the dead-letter query."""
+    score = load_scorer(model)
+    records = read_records(spark, settings)
+    scores = (
+        records.transform(events_of_users)
+        .transform(dedupe, settings.stream.dedupe_window_days)
+        .transform(rolling_features)
+        .transform(score)
+        .transform(to_records, epoch, model.horizon_days)
+    )
+    return [
+        _write(scores, settings, "scores", settings.kafka.scores_topic),
+        _write(records.transform(dead_letters), settings, "dead-letters", settings.kafka.dead_letters_topic),
+    ]
+
+
+def _write(frame: DataFrame, settings: Settings, name: str, topic: str) -> StreamingQuery:
+    writer = (
+        frame.writeStream.queryName(name)
+        .format("kafka")
+        .option("kafka.bootstrap.servers", settings.kafka.bootstrap)
+        .option("topic", topic)
+        .option("checkpointLocation", str(settings.stream.checkpoint / name))
+    )
+    if name == "dead-letters":
+        return writer.outputMode("append").trigger(processingTime=DEAD_LETTER_INTERVAL).start()
+    if settings.stream.mode == "realtime":
+        realtime = {"realTime": settings.stream.realtime_batch}  # not yet among the types that pyspark declares
+        return writer.outputMode("update").trigger(**realtime).start()
+    return writer.outputMode("update").trigger(processingTime="0 seconds").start()
+
+
+def _watch(queries: list[StreamingQuery], progress: Progress, stopping: threading.Event) -> None:
+    try:
+        while not stopping.wait(WATCH_S):
+            for query in queries:
+                progress.note(query)
+                if not query.isActive:
+                    raise _failed(query)
+            progress.publish()
+    except Py4JError as error:
+        if not stopping.is_set():
+            raise ChurnError(
+                f"The JVM is gone ({type(error).__name__}).", "Start it again: it goes on where it was."
+            ) from None
+    finally:
+        # A signal to the whole group ends the JVM too: then there is nothing left to stop.
+        with contextlib.suppress(Py4JError, OSError):
+            for query in queries:
+                query.stop()
+
+
+def _failed(query: StreamingQuery) -> ChurnError:
+    reason = str(query.exception() or "it stopped by itself").strip().splitlines()[0][:300]
+    return ChurnError(f"The query {query.name} failed: {reason}.", "Start it again: it goes on where it was.")

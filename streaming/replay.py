@@ -1,0 +1,100 @@
+"""`churn replay`: sends a log to the events topic in event time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from churn import topics
+from churn.errors import ChurnError
+from churn.event_log import stamp
+from churn.settings import Kafka
+from streaming.pace import Pace
+
+HOUR_MS = 3_600_000
+
+
+@dataclass
+class Sent:
+    """What has been sent so far; it grows while a replay runs.
+
+    Attributes:
+        events: lines handed to Kafka; all of them are acknowledged when the replay has returned.
+        with_user: those of somebody logged in.
+        ts: the newest event time among them, ms.
+    """
+
+    events: int = 0
+    with_user: int = 0
+    ts: int = 0
+
+
+def producer(kafka: Kafka, speed: float | None) -> KafkaProducer:
+    """An idempotent producer that waits for every replica; at full speed it fills its batches.
+
+    Raises:
+        ChurnError: no broker answers.
+    """
+    full = {"linger_ms": 20, "batch_size": 262_144, "compression_type": "lz4"} if speed is None else {"linger_ms": 0}
+    try:
+        return KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", enable_idempotence=True, **full)
+    except (KafkaError, OSError) as error:
+        raise topics.unreachable(kafka, error) from None
+
+
+def replay(
+    lines: Iterable[bytes],
+    kafka: Kafka,
+    pace: Pace,
+    sent: Sent,
+    stopping: threading.Event,
+    after_ms: int | None = None,
+    wait: Callable[[float], Any] | None = None,
+) -> None:
+    """Sends lines until they end or `stopping` is set, and returns when all of them are acknowledged.
+
+    A line that is no event is sent as it is: what becomes of it is the stream's decision, and it is counted there.
+    Every event hour is flushed, so that no partition of the topic runs ahead of another.
+
+    Args:
+        lines: of a log.
+        kafka: where to.
+        pace: when each is due.
+        sent: counts, kept up to date for whoever looks on.
+        stopping: ends it early.
+        after_ms: leave out events up to and including this time.
+        wait: waits some seconds; by default on `stopping`.
+
+    Raises:
+        ChurnError: Kafka does not answer, or did not acknowledge an event.
+    """
+    out = producer(kafka, pace.speed)
+    refused: list[BaseException] = []
+    hour = 0
+    try:
+        for line in lines:
+            ts, user = stamp(line) or (sent.ts, "")
+            if after_ms is not None and ts <= after_ms:
+                continue
+            if ts // HOUR_MS > hour:
+                out.flush()
+                hour = ts // HOUR_MS
+            wait_s = pace.wait_s(ts)
+            if wait_s > 0:
+                (wait or stopping.wait)(wait_s)
+            if stopping.is_set() or refused:
+                break
+            out.send(kafka.events_topic, line, key=user.encode() or None).add_errback(refused.append)
+            sent.events, sent.with_user, sent.ts = sent.events + 1, sent.with_user + (user != ""), max(sent.ts, ts)
+        out.flush()
+    except KafkaError as error:
+        refused.append(error)
+    finally:
+        out.close()
+    if refused:
+        raise ChurnError(f"Kafka did not acknowledge an event ({refused[0]}).", "Look at the broker, and replay again.")

@@ -1,0 +1,47 @@
+"""From Kafka to valid events of users, each once."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
+
+from churn.parsing import parse
+from churn.settings import Settings
+
+
+def read_records(spark: SparkSession, settings: Settings) -> DataFrame:
+    """The events topic from its beginning: `value, received_ms, topic, partition, offset`."""
+    reader = (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", settings.kafka.bootstrap)
+        .option("subscribe", settings.kafka.events_topic)
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+    )
+    if settings.stream.mode == "microbatch":
+        # Small enough batches that no partition runs far ahead of another: the watermark is one for all.
+        reader = reader.option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
+    return reader.load().select(
+        "value", F.unix_millis("timestamp").alias("received_ms"), "topic", "partition", "offset"
+    )
+
+
+def events_of_users(records: DataFrame) -> DataFrame:
+    """Valid events of somebody logged in, heartbeats and openings among them."""
+    return (
+        parse(records.select("value", "received_ms")).where("reason is null and user_id != ''").drop("value", "reason")
+    )
+
+
+def dedupe(frame: DataFrame, window_days: float) -> DataFrame:
+    """Each event once, however often it arrives within the window of event time; what is older is late and dropped.
+
+    One 64-bit hash beside the event's time takes the place of four columns: two different events would have to
+    collide in the same millisecond of event time.
+    """
+    identity = F.xxhash64("user_id", "session_id", "item", "ts")
+    return (
+        frame.withColumns({"identity": identity, "event_time": F.timestamp_millis("ts")})
+        .withWatermark("event_time", f"{round(window_days * 86_400)} seconds")
+        .dropDuplicates(["identity", "event_time"])
+    )
