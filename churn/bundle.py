@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,24 @@ class Bundle:
     def pipeline(self, outcome: Outcome) -> Path:
         """Where the MLlib pipeline of an outcome stands."""
         return self.path / outcome
+
+
+def wait(models: Path, timeout_s: float, stopping: threading.Event) -> Bundle:
+    """Loads the current bundle, and waits for the first one to be made.
+
+    Args:
+        models: the folder of bundles.
+        timeout_s: how long to wait for it.
+        stopping: ends the waiting.
+
+    Raises:
+        ChurnError: as :func:`load`; nobody waits for a damaged bundle to mend itself.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    while not (models / CURRENT).exists() and time.monotonic() < deadline_s:
+        if stopping.wait(0.2):
+            break
+    return load(models)
 
 
 def manifest(path: Path) -> dict[str, str]:

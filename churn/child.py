@@ -24,8 +24,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
 
+COULD_NOT_START = 127
+"""The exit code of a program that could not be started, as shells have it."""
+
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
-_COULD_NOT_START = 127  # what a shell returns
 _TAIL_BYTES = 65_536
 
 
@@ -41,7 +43,7 @@ class Child:
         hold: file descriptors it keeps open, for a lock that must last as long as the program itself.
     """
 
-    def __init__(  # noqa: PLR0913 (each is a property of a process, all but three have defaults)
+    def __init__(
         self,
         name: str,
         command: Sequence[str | Path],
@@ -201,12 +203,12 @@ def _launch(parent: int, command: list[str]) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it died before the request was made
-            os._exit(_COULD_NOT_START)
+            os._exit(COULD_NOT_START)
     try:
         os.execvp(command[0], command)  # noqa: S606 (no shell is wanted)
     except OSError as error:
         print(f"{command[0]} could not be started: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201
-        os._exit(_COULD_NOT_START)
+        os._exit(COULD_NOT_START)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -17,7 +18,9 @@ from churn import settings as configuration
 from churn.errors import ChurnError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from collections.abc import Iterator
+
+    from pyspark.sql import DataFrame
 
 app = typer.Typer(
     help="Real-time churn scores for a music service. Settings: conf/churn.toml and CHURN_* variables.",
@@ -29,6 +32,7 @@ app = typer.Typer(
 
 LogFile = Annotated[Path, typer.Argument(help="A Sparkify log: .json, .json.gz, .json.bz2 or .json.zst.")]
 Until = Annotated[str | None, typer.Option(help="Leave out what comes after it, e.g. 2018-11-12T00:00:00Z.")]
+Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for a first model before giving up.")]
 Speed = Annotated[str, typer.Option(help="Event seconds per second, or max.")]
 
 
@@ -97,10 +101,19 @@ def as_mode(mode: str | None) -> configuration.Mode | None:
     return cast("configuration.Mode | None", mode)
 
 
-def _spark(settings: configuration.Settings, name: str) -> SparkSession:
-    from churn import session
+@contextmanager
+def _history(log_file: Path, settings: configuration.Settings, name: str) -> Iterator[DataFrame]:
+    """The events of a log, in a Spark session of its own."""
+    from churn import event_log, parsing, session
 
-    return session.start(name, slots=2, memory="2g", local_dir=settings.var / "spark", shuffle_partitions=4)
+    event_log.require(log_file)
+    local_dir = settings.var / "spark"
+    with event_log.plain(log_file, settings.var) as readable:
+        spark = session.start(name, slots=2, memory="2g", local_dir=local_dir, shuffle_partitions=2, brief=True)
+        try:
+            yield parsing.read_log(spark.read.text(str(readable))).persist()
+        finally:
+            spark.stop()
 
 
 @app.command()
@@ -121,23 +134,28 @@ def train(
     events: Annotated[Path, typer.Option(help="The log to learn from: .json, .json.gz, .json.bz2 or .json.zst.")],
     out: Annotated[Path | None, typer.Option(help="Folder of model bundles; by default the setting models.")] = None,
     until: Until = None,
+    openings: Annotated[bool, typer.Option(help="Send the opening balances as of --until as well.")] = False,
 ) -> None:
     """Train both models on a log and make the new bundle the current one.
 
     Example: churn train --events sparkify.json.gz --until 2018-11-12T00:00:00Z
     """
-    from churn import event_log
     from training import job
 
     settings = configuration.load()
-    event_log.require(events)
-    with event_log.plain(events, settings.var) as readable:
-        spark = _spark(settings, "churn train")
-        made = job.train(spark, readable, out or settings.models, settings.labels, as_ms(until), say)
-        spark.stop()
+    cut_ms = as_ms(until)
+    if openings and cut_ms is None:
+        raise ChurnError("Opening balances need a cut.", "Add --until TIME.")
+    with _history(events, settings, "churn train") as log:
+        known = log if cut_ms is None else log.where(log["ts"] <= cut_ms)
+        if openings:
+            _open_balances(log, settings, cut_ms or 0)
+        made = job.train(known, out or settings.models, settings.labels, say)
     say(f"Model {made.version} is in {made.path} and is the current one.")
     for outcome, figures in made.card["metrics"]["test"].items():
-        say(f"  {outcome}: " + ", ".join(f"{name} {value:.3g}" for name, value in figures.items() if value is not None))
+        say(
+            f"  {outcome}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items() if value is not None)
+        )
 
 
 @app.command()
@@ -148,16 +166,17 @@ def bootstrap(
 
     Example: churn bootstrap sparkify.json.gz --until 2018-11-12T00:00:00Z
     """
-    from churn import event_log, topics
-    from streaming import bootstrap as job
-
     settings = configuration.load()
+    with _history(log_file, settings, "churn bootstrap") as log:
+        _open_balances(log, settings, as_ms(until) or 0)
+
+
+def _open_balances(log: DataFrame, settings: configuration.Settings, cut_ms: int) -> None:
+    from churn import topics
+    from streaming.bootstrap import bootstrap as send
+
     topics.ensure(settings.kafka)
-    event_log.require(log_file)
-    with event_log.plain(log_file, settings.var) as readable:
-        spark = _spark(settings, "churn bootstrap")
-        users, opened = job.bootstrap(spark, readable, settings.kafka, as_ms(until) or 0)
-        spark.stop()
+    users, opened = send(log, settings.kafka, cut_ms)
     say(f"Opened {users:,} balances that hold {opened:,} events.")
 
 
@@ -166,6 +185,7 @@ def stream(
     mode: Annotated[
         str | None, typer.Option(help="realtime or microbatch; by default the setting stream.mode.")
     ] = None,
+    wait: Wait = 0.0,
 ) -> None:
     """Score every event on the events topic until Ctrl-C or SIGTERM.
 
@@ -177,18 +197,18 @@ def stream(
     if mode is not None:
         chosen = settings.stream.model_copy(update={"mode": as_mode(mode)})
         settings = settings.model_copy(update={"stream": chosen})
-    job.run(settings, until_signal())
+    job.run(settings, until_signal(), wait)
 
 
 @app.command()
-def publish() -> None:
+def publish(wait: Wait = 0.0) -> None:
     """Bring every score into Redis, with bands and alerts, until Ctrl-C or SIGTERM.
 
     Example: CHURN_REDIS__URL=redis://10.0.0.5:6379/0 churn publish
     """
     from streaming import publish as job
 
-    job.run(configuration.load(), until_signal())
+    job.run(configuration.load(), until_signal(), wait)
 
 
 @app.command()
@@ -278,7 +298,7 @@ def demo(
     events: Annotated[Path | None, typer.Option(help="Your own Sparkify log; by default simulated listeners.")] = None,
     speed: Annotated[str, typer.Option(help="Event seconds per second, or max.")] = "",
     mode: Annotated[str | None, typer.Option(help="realtime or microbatch; by default as fits the speed.")] = None,
-    users: Annotated[int, typer.Option(min=50, help="How many simulated listeners.")] = 400,
+    users: Annotated[int, typer.Option(min=50, help="How many simulated listeners.")] = 300,
     seconds: Annotated[float | None, typer.Option(min=1, help="Stop by itself after this time in all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="At the end, one JSON object on standard output.")] = False,
     var: Annotated[Path | None, typer.Option(help="Folder of all data; by default the setting var.")] = None,

@@ -8,6 +8,8 @@ import io
 import json
 import shutil
 import tempfile
+import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,7 +29,8 @@ SUFFIXES = (".json", ".jsonl", ".json.gz", ".json.bz2", ".json.zst")
 _STRIDE = 100_000
 _LINES_TO_JUDGE = 1000
 _WANTED = "It must have one JSON object a line, with ts, userId, page and so on."
-_BROKEN = (OSError, EOFError, ValueError, zstandard.ZstdError)
+_BROKEN = (OSError, EOFError, ValueError, zlib.error, zstandard.ZstdError)
+_SPOOLS_OPEN = 64  # a process may have some 1,024 files open, and a log may span more days than that
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,14 @@ def stamp(line: bytes) -> tuple[int, str] | None:
     """`ts` (ms) and `userId` of a line, or None when it has none to go by."""
     try:
         record = json.loads(line)
-        ts, user = record["ts"], record.get("userId", "")
+        ts, user = record["ts"], record.get("userId")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return (ts, str(user)) if isinstance(ts, int) else None
+    # To Python, true is a whole number.
+    return (ts, "" if user is None else str(user)) if type(ts) is int else None
 
 
-def survey(path: Path, progress: Callable[[int], None] = lambda rows: None) -> Survey:
+def survey(path: Path, progress: Callable[[int], None] = lambda _: None) -> Survey:
     """Reads a log once, from end to end.
 
     Raises:
@@ -206,11 +210,17 @@ def in_order(path: Path, folder: Path) -> Iterator[bytes]:
 
 
 def _spread(path: Path, spool: Path) -> set[int]:
+    days: set[int] = set()
+    files: OrderedDict[int, IO[bytes]] = OrderedDict()
     with ExitStack() as stack:
-        files: dict[int, IO[bytes]] = {}
+        stack.callback(lambda: [file.close() for file in files.values()])
         for line in lines(path):
             day = (stamp(line) or (-DAY_MS, ""))[0] // DAY_MS
             if day not in files:
-                files[day] = stack.enter_context((spool / str(day)).open("wb"))
+                if len(files) == _SPOOLS_OPEN:
+                    files.popitem(last=False)[1].close()
+                files[day] = (spool / str(day)).open("ab")
+                days.add(day)
+            files.move_to_end(day)
             files[day].write(line + b"\n")
-        return set(files)
+    return days

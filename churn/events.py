@@ -58,7 +58,7 @@ class Event:
         return self.user_id, self.session_id, self.item, self.ts
 
 
-class InvalidEvent(ValueError):
+class InvalidEvent(ValueError):  # noqa: N818 (it is a verdict, not a failure)
     """A record that goes to the dead letters. `reason` is one of :data:`Reason`."""
 
     def __init__(self, reason: Reason) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from churn.child import COULD_NOT_START, Child
 from churn.errors import ChurnError
 
 Progress = Callable[[str], None]
 
-_EVERY = 4
+_REPORT_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -23,38 +23,32 @@ class Ivy:
     Attributes:
         java: the executable.
         cache: what has been downloaded once is kept here, with the log of the last run.
-        progress: takes a line now and then.
+        progress: takes a line every `report_s` seconds.
+        report_s: see there.
     """
 
     java: Path
     cache: Path
     progress: Progress
+    report_s: float = _REPORT_S
 
     def fetch(self, coordinate: str, folder: Path, announcement: str) -> None:
         """Puts the jar `group:artifact:version` and all it depends on into `folder`, less what pyspark ships.
 
         Raises:
             ChurnError: they could not be downloaded.
-            OSError: Java could not be started or a file not be written.
+            OSError: a file could not be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.cache.mkdir(parents=True, exist_ok=True)
         self.progress(f"{announcement} …")
-        log = self.cache / f"{folder.name}.log"
-        command = self._command(coordinate, folder)
-        with (
-            log.open("w") as out,
-            subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-            ) as process,
-        ):
-            try:
-                self._follow(process, out.write, announcement)
-            except BaseException:  # an interrupt too: Ivy must not go on writing behind our back
-                process.kill()
-                raise
-        if process.returncode != 0:
-            raise _why(log)
+        # A child dies with us: an Ivy left behind would go on writing after the lock on its cache is gone.
+        with Child(f"ivy-{folder.name}", self._command(coordinate, folder), self.cache) as child:
+            while child.wait(self.report_s) is None:
+                said = child.log.read_text(errors="replace")
+                found, arrived = said.count("\tfound "), said.count("[SUCCESSFUL ]")
+                self.progress(f"{announcement} … {arrived} jars" if arrived else f"{announcement} … {found} found")
+        if child.returncode != 0:
+            raise _why(child)
 
     def forget(self, filename: str) -> None:
         """Drops a jar from the cache: a wrong one would be served from there for ever."""
@@ -73,20 +67,6 @@ class Ivy:
             *("-cache", str(self.cache), "-confs", "default", "-dependency", group, artifact, version),
             *("-retrieve", f"{folder}/[artifact]-[revision].[ext]"),
         ]
-
-    def _follow(self, process: subprocess.Popen[str], write: Callable[[str], object], announcement: str) -> None:
-        assert process.stdout is not None  # noqa: S101 (it was opened as a pipe)
-        found = arrived = 0
-        for line in process.stdout:
-            write(line)
-            if line.startswith("\tfound "):
-                found += 1
-                if found % (3 * _EVERY) == 0:
-                    self.progress(f"{announcement} … {found} found")
-            elif "[SUCCESSFUL ]" in line:
-                arrived += 1
-                if arrived % _EVERY == 0:
-                    self.progress(f"{announcement} … {arrived} jars")
 
 
 def pyspark_jars() -> Path:
@@ -113,11 +93,13 @@ def no_space(directory: Path) -> ChurnError:
     return ChurnError(f"The disk of {directory} is full.", "Make room and run this again: it goes on where it stopped.")
 
 
-def _why(log: Path) -> ChurnError:
-    if "No space left on device" in log.read_text():
-        return no_space(log.parent)
+def _why(child: Child) -> ChurnError:
+    if child.returncode == COULD_NOT_START:
+        return ChurnError(f"{child.tail(1)}.", "Install Java 17, 21 or 25 and run this again.")
+    if "No space left on device" in child.log.read_text(errors="replace"):
+        return no_space(child.log.parent)
     return ChurnError(
         "The jars could not be downloaded from the public Maven repository.",
         "Check the network (behind a proxy set JAVA_TOOL_OPTIONS='-Dhttps.proxyHost=… -Dhttps.proxyPort=…') "
-        f"and run this again; details are in {log}.",
+        f"and run this again; details are in {child.log}.",
     )

@@ -42,7 +42,9 @@ STREAM_BATCHES = Counter("churn_stream_batches_total", "Batches that were comple
 # From the scores topic into Redis, `churn publish`.
 
 PUBLISH_RECORDS = Counter(
-    "churn_publish_records_total", "Score records read, by what became of them: applied or passed.", ["kind"]
+    "churn_publish_records_total",
+    "Score records read, by what became of them: applied, passed or unreadable.",
+    ["kind"],
 )
 PUBLISH_LATENCY_SECONDS = Histogram(
     "churn_publish_latency_seconds",

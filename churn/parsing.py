@@ -30,7 +30,7 @@ def parse(records: DataFrame) -> DataFrame:
     """
     # A generator, not a projection: a filter above from_json would be pushed below it and parse again per column.
     parsed = F.from_json(F.col("value").cast("string"), _RECORD, {"columnNameOfCorruptRecord": "corrupt"})
-    kept = [name for name in records.columns]
+    kept = list(records.columns)
     return (
         records.select(*kept, F.inline(F.array(parsed)))
         .withColumnsRenamed({"userId": "user_id", "sessionId": "session_id", "itemInSession": "item"})

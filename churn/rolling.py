@@ -151,7 +151,7 @@ def rolling_features(frame: DataFrame) -> DataFrame:
 
 
 def openings(frame: DataFrame, cut_ms: int) -> DataFrame:
-    """History up to a cut as one balance per user: `user_id, events, last_event, level, registration, cancelled_at, sums`."""
+    """History up to a cut as one balance per user, as `churn.events.opening` takes it."""
     level = F.when(F.col("level_at") % 2 == 1, "paid").when(F.col("level_at").isNotNull(), "free")
     return balances(frame.where(F.col("ts") <= cut_ms)).select(
         "user_id",

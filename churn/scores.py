@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import redis
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, Status
@@ -36,7 +37,7 @@ SCHEMA = "1"
 FUNCTION = Path(__file__).with_suffix(".lua")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Score:
     """One record of `churn.scores`. Times in ms since 1970, UTC; probabilities within the model's horizon.
 
@@ -59,11 +60,14 @@ class Score:
         received_ms: Kafka's timestamp of the newest event or heartbeat in it, None for an opening alone.
     """
 
+    # Nothing that is not finite, of another type or of another name gets past here.
+    __pydantic_config__ = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")
+
     user_id: str
     epoch: int
     version: int
     as_of: int
-    last_event: int | None
+    last_event: int | None = None  # Spark leaves out what is null
     events: int
     opened: int
     heartbeats: int
@@ -74,7 +78,7 @@ class Score:
     risk: float
     features: Mapping[str, float]
     model_version: str
-    received_ms: int | None
+    received_ms: int | None = None
 
     def arguments(self, partition: int, offset: int) -> list[str | int | float]:
         """The record as the publish function of `scores.lua` takes it."""
@@ -86,6 +90,7 @@ class Score:
         ]  # fmt: skip
 
 
+_SCORE = TypeAdapter(Score)
 FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Score))
 
 
@@ -100,12 +105,12 @@ def decode(raw: bytes) -> Score:
         ChurnError: the record is of another version of this contract, or not a record at all.
     """
     try:
-        record = json.loads(raw)
-        # Spark leaves out what is null.
-        return Score(**{"last_event": None, "received_ms": None} | record)
-    except (ValueError, TypeError) as error:
+        return _SCORE.validate_json(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the record"
         raise ChurnError(
-            f"A record of the scores topic cannot be read ({error}).",
+            f"A record of the scores topic cannot be read: {where}: {first['msg'].lower()}.",
             "Start `churn stream` of the same release on a new checkpoint, or clear the topic.",
         ) from None
 
@@ -303,15 +308,16 @@ def _user_score(user_id: str, found: Mapping[str, str]) -> UserScore:
     )
 
 
-_READERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "int | None": lambda text: int(text) if text != "" else None}
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "int | None": lambda text: int(text) if text != "" else None,
+}
 
 
-def _typed(kind: type[Any], found: Mapping[str, Any]) -> Any:
+def _typed(kind: Callable[..., Any], found: Mapping[str, Any]) -> Any:
     """A dataclass out of a hash, whose values are all text."""
+    known = {field.name: str(field.type) for field in fields(cast("Any", kind)) if field.name in found}
     return kind(
-        **{
-            field.name: _READERS.get(str(field.type), lambda value: value)(found[field.name])
-            for field in fields(kind)
-            if field.name in found
-        }
+        **{name: _READERS[type_](found[name]) if type_ in _READERS else found[name] for name, type_ in known.items()}
     )

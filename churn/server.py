@@ -157,6 +157,7 @@ def failed(child: Child, problem: str) -> ChurnError:
 
 
 def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of the loopback interface at this moment."""
     with socket.socket() as probe:
         # As servers do: connections that are closing do not count, a listener does.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -9,6 +9,9 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from churn.errors import ChurnError
 from churn.settings import Kafka
 
+BOOTSTRAP_TIMEOUT_MS = 10_000
+"""How long a program looks for its broker before it says that there is none."""
+
 _STAMPED_BY_BROKER = {"message.timestamp.type": "LogAppendTime"}
 
 
@@ -32,8 +35,8 @@ def connect(kafka: Kafka) -> KafkaAdminClient:
         ChurnError: no broker answers.
     """
     try:
-        return KafkaAdminClient(bootstrap_servers=kafka.bootstrap, bootstrap_timeout_ms=10_000)
-    except (KafkaError, OSError) as error:
+        return KafkaAdminClient(bootstrap_servers=kafka.bootstrap, bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+    except (KafkaError, OSError, ValueError) as error:  # ValueError: a port that is no number
         raise unreachable(kafka, error) from None
 
 

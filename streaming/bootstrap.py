@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn import events, rolling
-from churn.parsing import read_log
 from churn.settings import Kafka
 
 
@@ -32,19 +29,18 @@ def opening_records(log: DataFrame, cut_ms: int) -> DataFrame:
     )
 
 
-def bootstrap(spark: SparkSession, log_file: Path, kafka: Kafka, cut_ms: int) -> tuple[int, int]:
+def bootstrap(log: DataFrame, kafka: Kafka, cut_ms: int) -> tuple[int, int]:
     """Sends the openings.
 
     Args:
-        spark: a session.
-        log_file: JSON lines that Spark can read.
+        log: events as `churn.parsing.read_log` gives them.
         kafka: where to.
         cut_ms: events up to and including this time are in the balances. Later events must follow in the topic.
 
     Returns:
         How many openings were sent, and how many events are in them.
     """
-    records = opening_records(read_log(spark.read.text(str(log_file))), cut_ms).persist()
+    records = opening_records(log, cut_ms).persist()
     users, opened = (records.agg(F.count("*"), F.sum("events")).first() or (0, 0))[:2]
     writer = records.select("key", "value").write.format("kafka")
     writer.option("kafka.bootstrap.servers", kafka.bootstrap).option("topic", kafka.events_topic).save()

@@ -12,30 +12,49 @@ from churn.features import table_hash
 FACTS = "epoch.json"
 
 
+_MEND = "Name a new folder in the setting stream.checkpoint and open its balances with `churn bootstrap`."
+
+
 def epoch(checkpoint: Path, now_ms: int) -> int:
     """The epoch of a checkpoint; a new checkpoint starts a new one, larger than any before it.
 
     Raises:
         ChurnError: the checkpoint was made for another feature table, or is not one of ours.
     """
-    file = checkpoint / FACTS
-    if file.is_file():
-        try:
-            facts = json.loads(file.read_text())
-        except ValueError:
-            facts = {}
-        if facts.get("features") != table_hash():
-            raise ChurnError(
-                f"The checkpoint {checkpoint} was made for another feature table.",
-                "Name a new folder in the setting stream.checkpoint and open its balances with `churn bootstrap`.",
-            )
-        return int(facts["epoch"])
-    if checkpoint.exists() and any(checkpoint.iterdir()):
-        raise ChurnError(
-            f"{checkpoint} is not a checkpoint of churn stream.", "Name another folder in stream.checkpoint."
-        )
+    held = read(checkpoint)
+    if held is not None:
+        return held
     checkpoint.mkdir(parents=True, exist_ok=True)
+    file = checkpoint / FACTS
     written = file.with_suffix(f".{os.getpid()}")
     written.write_text(json.dumps({"epoch": now_ms, "features": table_hash()}))
     written.replace(file)
     return now_ms
+
+
+def read(checkpoint: Path) -> int | None:
+    """The epoch of a checkpoint, None where there is none yet. Writes nothing.
+
+    Raises:
+        ChurnError: as :func:`epoch`, or the checkpoint cannot be read.
+    """
+    file = checkpoint / FACTS
+    if not file.is_file():
+        if checkpoint.exists() and not _is_empty(checkpoint):
+            raise ChurnError(
+                f"{checkpoint} is not a checkpoint of churn stream.", "Name another folder in stream.checkpoint."
+            )
+        return None
+    try:
+        facts = json.loads(file.read_text())
+        features, number = facts["features"], int(facts["epoch"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ChurnError(f"The checkpoint {checkpoint} cannot be read ({error}).", _MEND) from None
+    if features != table_hash():
+        raise ChurnError(f"The checkpoint {checkpoint} was made for another feature table.", _MEND)
+    return number
+
+
+def _is_empty(checkpoint: Path) -> bool:
+    """Whether nothing is there but what a program that was killed while it wrote the facts has left."""
+    return checkpoint.is_dir() and all(file.name.startswith("epoch.") for file in checkpoint.iterdir())

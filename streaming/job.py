@@ -29,13 +29,19 @@ DEAD_LETTER_INTERVAL = "2 seconds"
 WATCH_S = 1.0
 
 
-def run(settings: Settings, stopping: threading.Event) -> None:
+def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> None:
     """Runs both queries until `stopping` is set or one of them fails.
+
+    Args:
+        settings: of everything.
+        stopping: ends it; the open batch is replayed at the next start.
+        wait_s: how long to wait for a first model.
 
     Raises:
         ChurnError: Kafka, the model or the checkpoint is not fit; or a query failed, with its reason.
     """
-    model = bundle.load(settings.models)
+    if not wait_s:
+        bundle.load(settings.models)  # refused now, not after the JVM has started
     topics.ensure(settings.kafka)
     epoch = checkpoint.epoch(settings.stream.checkpoint, int(time.time() * 1000))
     spark = session.start(
@@ -47,6 +53,7 @@ def run(settings: Settings, stopping: threading.Event) -> None:
     )
     start_http_server(settings.stream.metrics_port, addr="127.0.0.1")
     try:
+        model = bundle.wait(settings.models, wait_s, stopping)
         queries = start(spark, settings, model, epoch)
         log.info("streaming", mode=settings.stream.mode, epoch=epoch, model=model.version)
         _watch(queries, Progress(spark, settings.stream.mode), stopping)

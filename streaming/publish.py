@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import redis
 import structlog
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from prometheus_client import start_http_server
 
@@ -37,14 +40,19 @@ def policy(settings: Settings, model: bundle.Bundle) -> AlertPolicy:
     )
 
 
-def run(settings: Settings, stopping: threading.Event) -> None:
+def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> None:
     """Publishes until `stopping` is set. While Redis is away it waits, and goes on where Redis says it was.
+
+    Args:
+        settings: of everything.
+        stopping: ends it.
+        wait_s: how long to wait for a first model, whose card has the thresholds.
 
     Raises:
         ChurnError: Kafka does not answer at the start, the model is not fit, a record is unreadable, or Redis
             holds a position that the topic does not have.
     """
-    model = bundle.load(settings.models)
+    model = bundle.wait(settings.models, wait_s, stopping)
     topics.ensure(settings.kafka)
     start_http_server(settings.publish.metrics_port, addr="127.0.0.1")
     consumer = _consumer(settings)
@@ -58,7 +66,7 @@ def run(settings: Settings, stopping: threading.Event) -> None:
                 resume(consumer, view, settings.kafka.scores_topic)
                 log.info("publishing", model=model.version)
                 pause_s = _FIRST_RETRY_S
-                _publish(consumer, view, settings.kafka.scores_topic, latency, stopping)
+                _publish(consumer, view, settings, latency, stopping)
             except redis.RedisError as error:
                 log.warning("Redis does not take scores; waiting", error=str(error), retry_s=pause_s)
                 stopping.wait(pause_s)
@@ -72,11 +80,12 @@ def _consumer(settings: Settings) -> KafkaConsumer:
         # No consumer group: the position is kept with the data, in Redis.
         return KafkaConsumer(
             bootstrap_servers=settings.kafka.bootstrap,
+            bootstrap_timeout_ms=topics.BOOTSTRAP_TIMEOUT_MS,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=settings.publish.max_poll_records,
         )
-    except (KafkaError, OSError) as error:
+    except (KafkaError, OSError, ValueError) as error:
         raise topics.unreachable(settings.kafka, error) from None
 
 
@@ -100,23 +109,46 @@ def resume(consumer: KafkaConsumer, view: View, topic: str) -> None:
         consumer.seek(partition, position)
 
 
-def _publish(consumer: KafkaConsumer, view: View, topic: str, latency: Latency, stopping: threading.Event) -> None:
+def _publish(
+    consumer: KafkaConsumer, view: View, settings: Settings, latency: Latency, stopping: threading.Event
+) -> None:
+    topic = settings.kafka.scores_topic
     while not stopping.is_set():
         polled: dict[TopicPartition, Sequence[Any]] = consumer.poll(timeout_ms=250)
-        records = [
-            (partition.partition, message.offset, decode(message.value))
-            for partition, messages in polled.items()
-            for message in messages
-            if message.value is not None
-        ]
+        messages = [message for batch in polled.values() for message in batch if message.value is not None]
+        records = list(_readable(messages, settings))
         if records:
-            now_ms = int(time.time() * 1000)
-            applied, passed = view.publish(topic, records, now_ms)
+            applied, passed = view.publish(topic, records, int(time.time() * 1000))
             latency.note([score for _, _, score in records], int(time.time() * 1000))
             metrics.PUBLISH_RECORDS.labels("applied").inc(applied)
             metrics.PUBLISH_RECORDS.labels("passed").inc(passed)
             for partition, offset, _ in records:
                 metrics.PUBLISH_POSITION.labels(partition).set(offset + 1)
+
+
+def _readable(messages: Iterable[Any], settings: Settings) -> Iterator[tuple[int, int, Score]]:
+    """Decodes records; one that cannot be read is a dead letter and does not hold up its neighbours."""
+    for message in messages:
+        try:
+            yield message.partition, message.offset, decode(message.value)
+        except ChurnError as error:
+            log.warning("a score cannot be read", partition=message.partition, offset=message.offset, error=str(error))
+            metrics.PUBLISH_RECORDS.labels("unreadable").inc()
+            _bury(message, settings)
+
+
+def _bury(message: Any, settings: Settings) -> None:
+    letter = {
+        "reason": "unreadable-score",
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "received_ms": message.timestamp,
+        "raw": base64.b64encode(message.value).decode(),
+    }
+    producer = KafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all")
+    producer.send(settings.kafka.dead_letters_topic, json.dumps(letter).encode()).get(timeout=30)
+    producer.close()
 
 
 class Latency:
@@ -138,7 +170,7 @@ class Latency:
     def quantile(self, share: float) -> float:
         """The exact quantile in ms (nearest rank); NaN before the first score."""
         ranked = sorted(self._recent)
-        return float(ranked[min(len(ranked) - 1, int(share * len(ranked)))]) if ranked else float("nan")
+        return float(ranked[max(0, math.ceil(share * len(ranked)) - 1)]) if ranked else float("nan")
 
     def _reader(self, quantile: float) -> Callable[[], float]:
         return lambda: self.quantile(quantile)

@@ -42,8 +42,14 @@ def producer(kafka: Kafka, speed: float | None) -> KafkaProducer:
     """
     full = {"linger_ms": 20, "batch_size": 262_144, "compression_type": "lz4"} if speed is None else {"linger_ms": 0}
     try:
-        return KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", enable_idempotence=True, **full)
-    except (KafkaError, OSError) as error:
+        return KafkaProducer(
+            bootstrap_servers=kafka.bootstrap,
+            bootstrap_timeout_ms=topics.BOOTSTRAP_TIMEOUT_MS,
+            acks="all",
+            enable_idempotence=True,
+            **full,
+        )
+    except (KafkaError, OSError, ValueError) as error:
         raise topics.unreachable(kafka, error) from None
 
 

@@ -33,8 +33,8 @@ def out_of_fold(rows: DataFrame, folds: int, time_cut_ms: int) -> pd.DataFrame:
 def _tested(rows: DataFrame, fold: int, time_cut_ms: int) -> pd.DataFrame:
     trained = rows.where((F.col("fold") != fold) & (F.col("as_of") <= time_cut_ms))
     tested = rows.where((F.col("fold") == fold) & (F.col("as_of") > time_cut_ms))
-    for outcome in OUTCOMES:
-        tested = pipeline.fit(trained, outcome).transform(tested)
+    for model in pipeline.fit_both(trained).values():
+        tested = model.transform(tested)
     scored = with_risk(tested).select("user_id", "as_of", "on_grid", *OUTCOMES, "p_cancel", "p_lapse", "risk")
     return scored.toPandas()
 

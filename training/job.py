@@ -13,14 +13,13 @@ from typing import Any
 import numpy
 import pandas
 import pyspark
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn import bundle
 from churn.errors import ChurnError
 from churn.features import LANDMARK_MS, table_hash
 from churn.outcomes import OUTCOMES
-from churn.parsing import read_log
 from churn.settings import DAY_MS, Labels
 from training import evaluate, pipeline
 from training.snapshots import snapshots
@@ -28,24 +27,18 @@ from training.snapshots import snapshots
 FEWEST_POSITIVES = 20
 
 
-def train(
-    spark: SparkSession, log_file: Path, models: Path, labels: Labels, until_ms: int | None, say: Callable[[str], None]
-) -> bundle.Bundle:
+def train(log: DataFrame, models: Path, labels: Labels, say: Callable[[str], None]) -> bundle.Bundle:
     """Trains on one log and makes the new bundle the current one.
 
     Args:
-        spark: a session.
-        log_file: JSON lines that Spark can read.
+        log: events as `churn.parsing.read_log` gives them; it is read several times.
         models: the folder of bundles.
         labels: outcomes' settings.
-        until_ms: leave out what comes after it, or None.
         say: told of each step.
 
     Raises:
         ChurnError: the log is too short, or too few users leave in it.
     """
-    log = read_log(spark.read.text(str(log_file)))
-    log = (log.where(F.col("ts") <= until_ms) if until_ms is not None else log).persist()
     facts = fingerprint(log)
     say(f"Read {facts['events']:,} events of {facts['users']:,} users.")
     rows = _rows(log, labels, (facts["first_ms"], facts["last_ms"]))
@@ -124,9 +117,8 @@ def _save(rows: DataFrame, models: Path, card: dict[str, Any]) -> bundle.Bundle:
     """Fits on every row and writes the bundle beside its final place, then moves it there in one step."""
     building = models / f".building-{os.getpid()}"
     shutil.rmtree(building, ignore_errors=True)
-    for outcome in OUTCOMES:
-        fitted = pipeline.deployable(pipeline.fit(rows, outcome), outcome)
-        fitted.write().overwrite().save(str(building / outcome))
+    for outcome, model in pipeline.fit_both(rows).items():
+        pipeline.deployable(model, outcome).write().overwrite().save(str(building / outcome))
     bundle.seal(building, card)
     building.rename(models / card["version"])
     return bundle.load(models, card["version"])

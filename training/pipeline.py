@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from pyspark.ml import PipelineModel
 from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
 from pyspark.ml.feature import VectorAssembler
@@ -40,6 +42,12 @@ def fit(rows: DataFrame, outcome: Outcome) -> LogisticRegressionModel:
     )
     model: LogisticRegressionModel = regression.fit(usable)
     return model
+
+
+def fit_both(rows: DataFrame) -> dict[Outcome, LogisticRegressionModel]:
+    """Fits both outcomes side by side: a fit is many small Spark jobs, and one alone leaves a core idle."""
+    with ThreadPoolExecutor(len(OUTCOMES)) as pool:
+        return dict(zip(OUTCOMES, pool.map(lambda outcome: fit(rows, outcome), OUTCOMES), strict=True))
 
 
 def deployable(model: LogisticRegressionModel, outcome: Outcome) -> PipelineModel:

