@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from churn import trust
 from churn.child import COULD_NOT_START, Child
 from churn.errors import ChurnError
 
@@ -41,27 +42,39 @@ class Ivy:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.progress(f"{announcement} …")
+        child = self._run(coordinate, folder, announcement)
+        if child.returncode != 0 and "PKIX path building failed" in child.log.read_text(errors="replace"):
+            # Java does not know who signed for the server: perhaps the system does.
+            authorities = trust.system_authorities()
+            store = self.cache / "authorities.jks"
+            store.write_bytes(trust.java_key_store(authorities))
+            options = [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStoreType=JKS"]
+            child = self._run(coordinate, folder, announcement, options) if authorities else child
+        if child.returncode != 0:
+            raise _why(child)
+
+    def _run(self, coordinate: str, folder: Path, announcement: str, options: Sequence[str] = ()) -> Child:
         # A child dies with us: an Ivy left behind would go on writing after the lock on its cache is gone.
-        with Child(f"ivy-{folder.name}", self._command(coordinate, folder), self.cache) as child:
+        with Child(f"ivy-{folder.name}", self._command(coordinate, folder, options), self.cache) as child:
             while child.wait(self.report_s) is None:
                 said = child.log.read_text(errors="replace")
                 found, arrived = said.count("\tfound "), said.count("[SUCCESSFUL ]")
                 self.progress(f"{announcement} … {arrived} jars" if arrived else f"{announcement} … {found} found")
-        if child.returncode != 0:
-            raise _why(child)
+        return child
 
     def forget(self, filename: str) -> None:
         """Drops a jar from the cache: a wrong one would be served from there for ever."""
         for cached in self.cache.rglob(filename):
             cached.unlink()
 
-    def _command(self, coordinate: str, folder: Path) -> list[str]:
+    def _command(self, coordinate: str, folder: Path, options: Sequence[str]) -> list[str]:
         group, artifact, version = coordinate.split(":")
         return [
             str(self.java),
             "-Dsun.net.client.defaultConnectTimeout=20000",  # ms; without these a silent network hangs Ivy
             "-Dsun.net.client.defaultReadTimeout=60000",
             f"-Divy.default.ivy.user.dir={self.cache}",  # else a repository in ~/.ivy2 comes before the public one
+            *options,
             "-jar",
             str(next(pyspark_jars().glob("ivy-*.jar"))),
             *("-cache", str(self.cache), "-confs", "default", "-dependency", group, artifact, version),

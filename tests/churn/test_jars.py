@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn import jars
+from churn import jars, trust
 from churn.errors import ChurnError
 from churn.ivy import Ivy, artifact_of, pyspark_jars
 from churn.settings import PROJECT
@@ -34,6 +34,8 @@ home = Path({home!r})
 (home / "pid").write_text(str(os.getpid()))
 with (home / "runs").open("a") as runs:
     runs.write(name + "\\n")
+if (home / "strict").exists() and not [a for a in args if a.startswith("-Djavax.net.ssl.trustStore=")]:
+    sys.exit("Server access error (PKIX path building failed: unable to find valid certification path)")
 if (home / "slow").exists():
     (home / "started").touch()
     time.sleep(float((home / "slow").read_text()))
@@ -208,6 +210,24 @@ def test_no_network_is_one_sentence_and_no_trace(bench: Bench) -> None:
     assert bench.left() == {".lock"}
 
 
+def test_a_java_that_does_not_trust_the_server_is_told_whom_the_system_trusts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "system_authorities", lambda: [b"an authority"])
+    bench.tell("strict", "")
+    bench.ensure()
+    assert bench.left() == INSTALLED
+    assert b"an authority" in (bench.cache / "authorities.jks").read_bytes()
+
+
+def test_without_a_list_of_the_system_there_is_no_second_try(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "system_authorities", list)
+    bench.tell("strict", "")
+    with pytest.raises(ChurnError, match=r"^The jars could not be downloaded "):
+        bench.ensure()
+    assert bench.runs() == ["kafka_2.13"]
+
+
 def test_a_disk_that_fills_up_while_downloading_is_one_sentence(bench: Bench) -> None:
     bench.tell("fail", "java.io.IOException: No space left on device\n\tat java.base/sun.nio")
     with pytest.raises(ChurnError, match=r"^The disk of .* is full\. Make room"):
@@ -249,7 +269,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(bench: Bench) -> None:
 PROCESS = """
 import sys
 from pathlib import Path
-from churn import jars
+from churn import jars, trust
 root = Path(sys.argv[1])
 jars.ensure(root / "jars", root / "java" / "java", print, lock=root / "jars.lock", cache=root / "cache")
 """
