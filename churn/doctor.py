@@ -26,7 +26,7 @@ from streaming import checkpoint
 LIMIT_S = 8.0
 """What has not answered by then is taken not to. All checks run at once, so this is how long the whole takes."""
 
-_REDIS_ANSWER_S = 3.0
+_ANSWER_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def look_at_jars(_: Settings) -> str:
 
 def look_at_kafka(settings: Settings) -> str:
     """Kafka answers, and its topics are set as they must be."""
-    if problems := topics.problems(settings.kafka):
+    if problems := topics.problems(settings.kafka, round(_ANSWER_S * 1000)):
         raise ChurnError(
             f"{'; '.join(problems)}.",
             "Topics that are missing are created by `churn stream`; set the others with Kafka's own kafka-configs.sh.",
@@ -139,8 +139,8 @@ def look_at_redis(settings: Settings) -> str:
         with redis.Redis.from_url(
             settings.redis.url,
             decode_responses=True,
-            socket_timeout=_REDIS_ANSWER_S,
-            socket_connect_timeout=_REDIS_ANSWER_S,
+            socket_timeout=_ANSWER_S,
+            socket_connect_timeout=_ANSWER_S,
             retry=Retry(NoBackoff(), 0),
         ) as client:
             problems = durability_problems(client)

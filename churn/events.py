@@ -10,9 +10,12 @@ The Spark side of these rules is `churn.parsing`. Both sides are held to one fil
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from churn.features import DECAYED_SUMS, LANDMARK_MS
 
 HEARTBEAT = "Heartbeat"
 OPENING = "Opening"
@@ -26,9 +29,10 @@ OUTCOME_PAGES = (CANCEL, CANCELLED)
 """These pages are the label. They count as events and feed no feature."""
 
 TS_MIN_MS = 1_483_228_800_000  # 2017-01-01
-TS_MAX_MS = 1_924_991_999_999  # 2031-01-01, exclusive
+TS_MAX_MS = 1_924_992_000_000  # 2031-01-01, exclusive
 AHEAD_MS = 300_000
 USER_ID_MAX = 256
+OPENING_SLACK = 1.000001  # for rounding
 LEVELS = ("free", "paid")
 
 Reason = Literal["malformed", "missing-field", "ts-out-of-range", "ts-in-future", "unknown-level", "bad-opening"]
@@ -71,14 +75,13 @@ def encode(record: Mapping[str, Any]) -> bytes:
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def decode(raw: bytes, received_ms: int | None, sums: frozenset[str] = frozenset()) -> Event:
+def decode(raw: bytes, received_ms: int | None) -> Event:
     """Reads and validates one record.
 
     Args:
         raw: the record's value as it stands in Kafka.
         received_ms: Kafka's own timestamp of the record, against which a clock that runs ahead is caught;
             None for a file, which has no such witness.
-        sums: names of the decayed sums that an opening must carry.
 
     Raises:
         InvalidEvent: with the reason.
@@ -98,7 +101,7 @@ def decode(raw: bytes, received_ms: int | None, sums: frozenset[str] = frozenset
     _require(event.level is None or event.level in LEVELS, "unknown-level")
     _require(TS_MIN_MS <= event.ts < TS_MAX_MS, "ts-out-of-range")
     _require(received_ms is None or event.ts <= received_ms + AHEAD_MS, "ts-in-future")
-    _require(event.page != OPENING or _fits(event.opening, sums), "bad-opening")
+    _require(event.page != OPENING or _fits(event.opening, event.ts), "bad-opening")
     return event
 
 
@@ -184,8 +187,16 @@ def _optional_object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any] 
     return value
 
 
-def _fits(balance: Mapping[str, Any] | None, sums: frozenset[str]) -> bool:
-    if balance is None or not isinstance(balance.get("events"), int):
+def _fits(balance: Mapping[str, Any] | None, ts_ms: int) -> bool:
+    """Whether an opening has every sum, each as of the cut between nothing and the number of its events.
+
+    More than that no events could leave behind, and it could grow beyond what a double holds.
+    """
+    if balance is None or not isinstance(balance.get("events"), int) or not isinstance(balance.get("sums"), dict):
         return False
-    held = balance.get("sums")
-    return isinstance(held, dict) and all(isinstance(held.get(name), int | float) for name in sums)
+    most, held = balance["events"] * OPENING_SLACK, balance["sums"]
+    return all(
+        isinstance(held.get(row.name), int | float)
+        and 0 <= held[row.name] * math.exp((ts_ms - LANDMARK_MS) * -row.decay_per_ms) <= most
+        for row in DECAYED_SUMS
+    )

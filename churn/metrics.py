@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from churn.errors import ChurnError
 
 # The HTTP server, `churn serve`.
 
@@ -57,3 +59,22 @@ PUBLISH_LATENCY_MS = Gauge(
     ["quantile"],
 )
 PUBLISH_POSITION = Gauge("churn_publish_position", "Next offset of the scores topic, by partition.", ["partition"])
+
+
+def serve(port: int, setting: str) -> None:
+    """Answers `/metrics` on the loopback interface, from a thread of its own.
+
+    Args:
+        port: where.
+        setting: the name of the setting that chose it, for the error.
+
+    Raises:
+        ChurnError: the port is taken.
+    """
+    try:
+        start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        raise ChurnError(
+            f"Metrics cannot be served at port {port} ({error.strerror}).",
+            f"Choose another one in the setting {setting}.",
+        ) from None

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn import events
-from churn.features import SUM_NAMES
+from churn.features import DECAYED_SUMS, LANDMARK_MS, SUM_NAMES
 
 _OPENING = (
     "struct<events:bigint,last_event:bigint,cancelled_at:bigint,sums:struct<"
@@ -62,9 +62,11 @@ def _reason() -> Column:
 
 
 def _opening_fits() -> Column:
+    """As `churn.events` has it: every sum is there, and as of the cut at most the number of events."""
     fits = F.col("opening.events").isNotNull()
-    for name in SUM_NAMES:
-        fits = fits & F.col(f"opening.sums.{name}").isNotNull()
+    for feature in DECAYED_SUMS:
+        value = F.col(f"opening.sums.{feature.name}") * F.exp((F.col("ts") - LANDMARK_MS) * -feature.decay_per_ms)
+        fits = fits & value.between(0, F.col("opening.events") * events.OPENING_SLACK)
     return F.coalesce(fits, F.lit(False))
 
 

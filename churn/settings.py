@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +15,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -139,8 +141,17 @@ def load(**overrides: object) -> Settings:
     named = os.environ.get("CHURN_CONFIG")
     if named and not Path(named).is_file():
         raise ChurnError(f"CHURN_CONFIG names {named}, which is not a file.", "Correct the variable or unset it.")
+    # pydantic-settings passes over a variable whose first part is unknown: a slip of the pen must not go unnoticed.
+    for name in os.environ:
+        first_part = name.upper().removeprefix("CHURN_").partition("__")[0]
+        if name.upper().startswith("CHURN_") and first_part.lower() not in {*Settings.model_fields, "config"}:
+            raise ChurnError(f"{name} names no setting.", "Correct the variable or unset it.")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
+    except (SettingsError, TOMLDecodeError) as error:
+        raise ChurnError(
+            f"The settings cannot be read: {error}.", f"Correct {config_file()} or the CHURN_ variable named."
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

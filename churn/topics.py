@@ -28,14 +28,14 @@ def topic_configs(kafka: Kafka) -> dict[str, dict[str, str]]:
     }
 
 
-def connect(kafka: Kafka) -> KafkaAdminClient:
+def connect(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS) -> KafkaAdminClient:
     """An admin client.
 
     Raises:
         ChurnError: no broker answers.
     """
     try:
-        return KafkaAdminClient(bootstrap_servers=kafka.bootstrap, bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+        return KafkaAdminClient(bootstrap_servers=kafka.bootstrap, bootstrap_timeout_ms=timeout_ms)
     except (KafkaError, OSError, ValueError) as error:  # ValueError: a port that is no number
         raise unreachable(kafka, error) from None
 
@@ -70,9 +70,9 @@ def ensure(kafka: Kafka) -> None:
         admin.close()
 
 
-def problems(kafka: Kafka) -> list[str]:
+def problems(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS) -> list[str]:
     """What is not as it must be with the topics; empty when all is well."""
-    admin = connect(kafka)
+    admin = connect(kafka, timeout_ms)
     try:
         there = set(admin.list_topics())
         found = [f"topic {name} is missing" for name in topic_configs(kafka) if name not in there]

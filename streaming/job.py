@@ -7,12 +7,11 @@ import threading
 import time
 
 import structlog
-from prometheus_client import start_http_server
 from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from churn import bundle, session, topics
+from churn import bundle, metrics, session, topics
 from churn.errors import ChurnError
 from churn.model import load_scorer
 from churn.rolling import rolling_features
@@ -42,6 +41,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     """
     if not wait_s:
         bundle.load(settings.models)  # refused now, not after the JVM has started
+    metrics.serve(settings.stream.metrics_port, "stream.metrics_port")
     topics.ensure(settings.kafka)
     epoch = checkpoint.epoch(settings.stream.checkpoint, int(time.time() * 1000))
     spark = session.start(
@@ -51,7 +51,6 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         local_dir=settings.var / "spark",
         shuffle_partitions=settings.stream.shuffle_partitions,
     )
-    start_http_server(settings.stream.metrics_port, addr="127.0.0.1")
     try:
         model = bundle.wait(settings.models, wait_s, stopping)
         queries = start(spark, settings, model, epoch)

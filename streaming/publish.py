@@ -15,7 +15,6 @@ import redis
 import structlog
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
-from prometheus_client import start_http_server
 
 from churn import bundle, metrics, topics
 from churn.errors import ChurnError
@@ -54,7 +53,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     """
     model = bundle.wait(settings.models, wait_s, stopping)
     topics.ensure(settings.kafka)
-    start_http_server(settings.publish.metrics_port, addr="127.0.0.1")
+    metrics.serve(settings.publish.metrics_port, "publish.metrics_port")
     consumer = _consumer(settings)
     view = View.connect(settings.redis.url)
     latency = Latency()

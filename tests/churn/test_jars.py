@@ -269,7 +269,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(bench: Bench) -> None:
 PROCESS = """
 import sys
 from pathlib import Path
-from churn import jars, trust
+from churn import jars
 root = Path(sys.argv[1])
 jars.ensure(root / "jars", root / "java" / "java", print, lock=root / "jars.lock", cache=root / "cache")
 """

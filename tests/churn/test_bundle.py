@@ -1,0 +1,126 @@
+"""A bundle is what it was when it was made, or it is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from churn import bundle
+from churn.errors import ChurnError
+from churn.features import FEATURES, NAMES
+from churn.outcomes import OUTCOMES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A folder of models with one sealed bundle in it; its pipelines are stand-ins."""
+    for outcome in OUTCOMES:
+        (tmp_path / "v1" / outcome).mkdir(parents=True)
+        (tmp_path / "v1" / outcome / "part-0").write_text("weights")
+    table = {"hash": bundle.table_hash(), "table": bundle.feature_rows()}
+    bundle.seal(tmp_path / "v1", {"version": "v1", "outcomes": list(OUTCOMES), "features": table, "labels": {}})
+    bundle.use(tmp_path, "v1")
+    return tmp_path
+
+
+def test_what_was_sealed_is_loaded(made: Path) -> None:
+    assert bundle.load(made).version == "v1"
+    assert (made / "current").is_symlink()
+
+
+def test_no_model_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ChurnError, match=r"There is no model .* churn train"):
+        bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda path: (path / "cancel" / "part-0").write_text("Weights"), "cancel/part-0 is changed"),
+        (lambda path: (path / "lapse" / "part-0").unlink(), "lapse/part-0 is missing"),
+        (lambda path: (path / "lapse" / "part-1").write_text(""), "lapse/part-1 is not in the manifest"),
+        (lambda path: (path / "card.json").write_text("{}"), "card.json is changed"),
+        (lambda path: (path / "manifest.json").unlink(), "cannot be read"),
+    ],
+)
+def test_a_damaged_bundle_is_refused_by_name(made: Path, harm: Any, words: str) -> None:
+    harm(made / "v1")
+    with pytest.raises(ChurnError, match=words):
+        bundle.load(made)
+
+
+def test_a_bundle_of_another_feature_table_is_refused_by_the_features_name(made: Path) -> None:
+    card = json.loads((made / "v1" / "card.json").read_text())
+    card["features"]["hash"] = "another"
+    next(row for row in card["features"]["table"] if row["name"] == "errors_3d")["half_life_days"] = 4
+    bundle.seal(made / "v1", card)
+    with pytest.raises(ChurnError, match="another feature table: errors_3d differs"):
+        bundle.load(made)
+
+
+def test_a_first_model_is_waited_for(made: Path) -> None:
+    (made / "current").unlink()
+    timer = threading.Timer(0.05, bundle.use, (made, "v1"))
+    timer.start()
+    assert bundle.wait(made, 10, threading.Event()).version == "v1"
+    timer.join()
+    shutil.rmtree(made / "v1")
+    with pytest.raises(ChurnError, match="There is no model"):
+        bundle.wait(made, 0, threading.Event())
+
+
+@pytest.mark.spark
+def test_a_trained_bundle_scores_as_its_weights_say(spark: SparkSession, models: Path) -> None:
+    from pyspark.ml import PipelineModel  # noqa: PLC0415
+
+    from churn.model import load_scorer  # noqa: PLC0415
+
+    trained = bundle.load(models)
+    values = np.random.default_rng(1).gamma(1.0, 3.0, (50, len(NAMES)))
+    frame = spark.createDataFrame([(i, *map(float, row)) for i, row in enumerate(values)], ["row", *NAMES])
+    inputs = np.column_stack(
+        [np.log1p(column) if f.transform == "log1p" else column for f, column in zip(FEATURES, values.T, strict=True)]
+    )
+    chances = {}
+    for outcome in OUTCOMES:
+        weights = PipelineModel.load(str(trained.pipeline(outcome))).stages[-1]
+        chances[outcome] = 1 / (1 + np.exp(-(inputs @ weights.coefficients.toArray() + weights.intercept)))
+    for row in load_scorer(trained)(frame).collect():
+        p_cancel, q = chances["cancel"][row["row"]], chances["lapse"][row["row"]]
+        assert math.isclose(row["p_cancel"], p_cancel, rel_tol=1e-9)
+        assert math.isclose(row["p_lapse"], (1 - p_cancel) * q, rel_tol=1e-9)
+        assert math.isclose(row["risk"], row["p_cancel"] + row["p_lapse"], rel_tol=1e-12)
+        assert 0 <= row["risk"] <= 1
+        assert row["model_version"] == trained.version
+
+
+@pytest.mark.spark
+def test_the_card_tells_how_it_was_made(models: Path) -> None:
+    card = bundle.load(models).card
+    assert set(card["metrics"]["test"]) == set(OUTCOMES)
+    assert card["metrics"]["test"]["cancel"]["n"] > card["metrics"]["test"]["cancel"]["positives"] > 0
+    assert 0 < card["thresholds"]["medium"] < card["thresholds"]["high"] < 1
+    assert {row["name"] for row in card["features"]["table"]} == set(NAMES)
+
+
+@pytest.mark.spark
+def test_a_log_that_is_too_short_is_refused(spark: SparkSession, tmp_path: Path, simulated_log: Path) -> None:
+    from churn.parsing import read_log  # noqa: PLC0415
+    from churn.settings import Labels  # noqa: PLC0415
+    from training.job import train  # noqa: PLC0415
+
+    log = read_log(spark.read.text(str(simulated_log)))
+    first = log.agg({"ts": "min"}).collect()[0][0]
+    with pytest.raises(ChurnError, match=r"spans .* days; training needs 30"):
+        train(log.where(log["ts"] < first + 20 * 86_400_000), tmp_path, Labels(), lambda _: None)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,167 @@
+"""Every feature of every user in Redis, against the oracle: through Kafka, Spark, publish and Valkey."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from pyspark.sql import SparkSession
+
+from churn import bundle, event_log, topics
+from churn.child import Child
+from churn.demo.figures import scrape
+from churn.embedded import free_port
+from churn.events import encode
+from churn.features import NAMES
+from churn.model import load_scorer
+from churn.parsing import read_log
+from churn.scores import View
+from churn.settings import DAY_MS, Kafka, Mode
+from churn.simulator import Simulation
+from streaming.bootstrap import bootstrap
+from tests.conftest import Servers
+from tests.oracle import Expected, expect
+
+pytestmark = [pytest.mark.servers, pytest.mark.spark]
+
+Row = dict[str, Any]
+
+
+def disturbed(rows: list[Row], seed: int) -> tuple[list[Row], int]:
+    """The rows with many equal times, 2 % of those of users doubled, and shuffled within each day."""
+    rng = random.Random(seed)
+    rows = [{**row, "ts": row["ts"] // 60_000 * 60_000} for row in rows]
+    doubled = [row for row in rows if row["userId"] and rng.random() < 0.02]
+    days: dict[int, list[Row]] = {}
+    for row in itertools.chain(rows, doubled):
+        days.setdefault(row["ts"] // DAY_MS, []).append(row)
+    for day in days.values():
+        rng.shuffle(day)
+    return [row for day in sorted(days) for row in days[day]], len(doubled)
+
+
+@pytest.fixture(scope="module", params=["simulated", "shared"])
+def rows(request: pytest.FixtureRequest) -> list[Row]:
+    if request.param == "simulated":
+        start_ms = 1_538_352_000_000
+        return list(Simulation(60, start_ms, start_ms + 24 * DAY_MS, seed=11).events())
+    log = request.getfixturevalue("shared_data") / "sparkify-synthetic-mini.json.zst"
+    kept = (json.loads(line) for line in event_log.lines(log))
+    return [row for row in kept if row["userId"][-1:] in ("", "3") and row["ts"] < 1_538_352_000_000 + 24 * DAY_MS]
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Callable[..., Child]]:
+    started: list[Child] = []
+
+    def start(command: str, env: dict[str, str]) -> Child:
+        child = Child(command, [sys.executable, "-m", "churn.cli", command], tmp_path, env=env).start()
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.stop(10)
+
+
+@pytest.mark.parametrize("mode", ["microbatch", "realtime"])
+def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one story, from the log to the view)
+    mode: Mode,
+    rows: list[Row],
+    servers: Servers,
+    spark: SparkSession,
+    models: Path,
+    topic_prefix: str,
+    redis_client: Any,
+    programs: Callable[..., Child],
+    eventually: Callable[..., bool],
+    tmp_path: Path,
+) -> None:
+    sent, _ = disturbed(rows, seed=5)
+    cut_ms = sorted(row["ts"] for row in sent)[len(sent) // 2]
+    history, live = ([row for row in sent if (row["ts"] <= cut_ms) == before] for before in (True, False))
+    of_users = [row for row in live if row["userId"]]
+    wanted = len({(row["userId"], row["sessionId"], row["itemInSession"], row["ts"]) for row in of_users})
+    kafka = Kafka(bootstrap=servers.bootstrap, **_topics(topic_prefix))
+    topics.ensure(kafka)
+    file = tmp_path / "history.json"
+    file.write_bytes(b"".join(encode(row) + b"\n" for row in history))
+    opened = bootstrap(read_log(spark.read.text(str(file))), kafka, cut_ms)
+    _send(live, kafka)
+
+    metrics_port = free_port()
+    env = _environment(mode, servers, topic_prefix, models, tmp_path, metrics_port)
+    stream, publish = programs("stream", env), programs("publish", env)
+    view = View.connect(servers.redis_url)
+    arrived = eventually(
+        lambda: view.books().events_scored >= wanted or not (stream.alive and publish.alive), within_s=180
+    )
+    assert arrived, f"{view.books()} of {wanted}\n{stream.tail(30)}\n{publish.tail(10)}"
+
+    expected = expect(sent, cut_ms=cut_ms)
+    assert set(view.user_ids()) == set(expected)
+    assert sum(user.events for user in expected.values()) == view.books().events_scored + opened[1]
+    found = {user_id: view.user(user_id) for user_id in expected}
+    p = _chances(spark, models, expected)
+    for user_id, user in expected.items():
+        score = found[user_id].score
+        assert (score.as_of, score.events, score.last_event, score.level, score.status) == (
+            user.as_of, user.events, user.last_event, user.level, user.status,
+        ), user_id  # fmt: skip
+        for name in NAMES:
+            assert math.isclose(score.features[name], user.features[name], rel_tol=1e-9), (user_id, name)
+        for name in ("p_cancel", "p_lapse", "risk"):
+            assert abs(getattr(score, name) - p[user_id][name]) < 1e-6, (user_id, name)
+
+    # In = scored + duplicates + logged out: nothing is late, and nothing is a dead letter.
+    doubles = len(of_users) - wanted
+    assert eventually(lambda: scrape(metrics_port).get(("churn_stream_dropped", "duplicate")) == doubles, within_s=30)
+    counted = scrape(metrics_port)
+    assert counted["churn_stream_dropped", "late"] == 0
+    assert counted.get(("churn_stream_records_total", "dead"), 0) == 0
+    assert counted["churn_stream_records_total", "logged_out"] == len(live) - len(of_users)
+
+
+def _topics(prefix: str) -> dict[str, str]:
+    names = ("events_topic", "scores_topic", "dead_letters_topic")
+    return {name: prefix + name.removesuffix("_topic") for name in names}
+
+
+def _environment(mode: Mode, servers: Servers, prefix: str, models: Path, var: Path, port: int) -> dict[str, str]:
+    return {
+        **{f"CHURN_KAFKA__{name.upper()}": topic for name, topic in _topics(prefix).items()},
+        "CHURN_KAFKA__BOOTSTRAP": servers.bootstrap,
+        "CHURN_REDIS__URL": servers.redis_url,
+        "CHURN_MODELS": str(models),
+        "CHURN_VAR": str(var),
+        "CHURN_STREAM__MODE": mode,
+        "CHURN_STREAM__CHECKPOINT": str(var / "checkpoint"),
+        "CHURN_STREAM__MAX_OFFSETS_PER_TRIGGER": "2000",  # several batches
+        "CHURN_STREAM__METRICS_PORT": str(port),
+        "CHURN_PUBLISH__METRICS_PORT": str(free_port()),
+    }
+
+
+def _send(rows: list[Row], kafka: Kafka) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    sent = [producer.send(kafka.events_topic, encode(row), key=row["userId"].encode() or None) for row in rows]
+    for future in sent:
+        future.get(timeout=30)
+    producer.close()
+
+
+def _chances(spark: SparkSession, models: Path, expected: dict[str, Expected]) -> dict[str, dict[str, float]]:
+    """The bundle's own pipelines on the oracle's features."""
+    frame = spark.createDataFrame(
+        [(user_id, *user.features.values()) for user_id, user in expected.items()], ["user_id", *NAMES]
+    )
+    scored = load_scorer(bundle.load(models))(frame).collect()
+    return {row["user_id"]: row.asDict() for row in scored}
