@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=210, help="of each run, training included")
-    parser.add_argument("--speed", type=float, default=3300, help="event seconds per second; 300 listeners")
+    parser.add_argument("--speed", type=float, default=3900, help="event seconds per second; 300 listeners")
     options = parser.parse_args()
     for run in range(1, options.runs + 1):
         figures = demo(options.seconds, options.speed)

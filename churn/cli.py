@@ -167,8 +167,9 @@ def bootstrap(
     Example: churn bootstrap sparkify.json.gz --until 2018-11-12T00:00:00Z
     """
     settings = configuration.load()
+    cut_ms = as_ms(until) or 0
     with _history(log_file, settings, "churn bootstrap") as log:
-        _open_balances(log, settings, as_ms(until) or 0)
+        _open_balances(log, settings, cut_ms)
 
 
 def _open_balances(log: DataFrame, settings: configuration.Settings, cut_ms: int) -> None:
@@ -241,12 +242,14 @@ def replay(
     from streaming.pace import Pace
 
     settings = configuration.load()
+    # What is wrong with the request is said before any server is asked.
+    pace, after_ms = Pace(as_speed(speed), time.time), as_ms(after)
+    event_log.require(log_file)
     topics.ensure(settings.kafka)
     found = event_log.survey(log_file, lambda rows: say(f"Read {rows:,} rows."))
     lines = event_log.arranged(log_file, found, settings.stream.dedupe_window_days, settings.var)
     sent = job.Sent()
-    pace = Pace(as_speed(speed), time.time)
-    job.replay(lines, settings.kafka, pace, sent, until_signal(), after_ms=as_ms(after))
+    job.replay(lines, settings.kafka, pace, sent, until_signal(), after_ms=after_ms)
     say(f"Kafka acknowledged {sent.events:,} events, {sent.with_user:,} of them of users.")
 
 

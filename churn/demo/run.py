@@ -148,9 +148,6 @@ class Demo:
                 shown.show(figures, self._sent.ts)
                 if self._failure:
                     raise self._failure[0]
-                through = not sender.is_alive() and figures.accounted >= figures.sent
-                if through and self._plan.seconds is not None:
-                    return
         finally:
             ending.set()
             sender.join(timeout=5)

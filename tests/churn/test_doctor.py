@@ -1,0 +1,195 @@
+"""The doctor: each check by itself, and all of them on real servers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from churn import bundle, doctor, jars, java, scores, topics
+from churn.doctor import Check, Finding
+from churn.errors import ChurnError
+from churn.outcomes import OUTCOMES
+from churn.settings import Kafka, Redis, Settings, Stream
+from streaming import checkpoint
+from tests.conftest import Servers
+
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Settings:
+    """Settings whose folders and servers are not there."""
+    return Settings(
+        var=tmp_path / "var",
+        models=tmp_path / "models",
+        kafka=Kafka(bootstrap=NOWHERE),
+        redis=Redis(url=f"redis://name:secret@{NOWHERE}/0"),
+        stream=Stream(checkpoint=tmp_path / "checkpoint"),
+    )
+
+
+def seal(models: Path) -> None:
+    table = {"hash": bundle.table_hash(), "table": bundle.feature_rows()}
+    (models / "v7").mkdir(parents=True)
+    bundle.seal(models / "v7", {"version": "v7", "outcomes": list(OUTCOMES), "features": table})
+    bundle.use(models, "v7")
+
+
+def refuse(_: Settings) -> str:
+    raise ChurnError("It is ill.", "Mend it.")
+
+
+def crash(_: Settings) -> str:
+    raise KeyError("surprise")
+
+
+def test_every_check_gives_its_own_finding_in_order(here: Settings) -> None:
+    checks = [Check("ill", refuse, ""), Check("odd", crash, "Look."), Check("well", lambda _: "fine", "")]
+    assert doctor.run(checks, here, 5.0) == [
+        Finding("ill", False, "It is ill.", "Mend it."),
+        Finding("odd", False, "cannot be examined (KeyError: 'surprise')", "Look."),
+        Finding("well", True, "fine", ""),
+    ]
+
+
+def test_a_check_that_hangs_is_left_alone(here: Settings) -> None:
+    release = threading.Event()
+
+    def hang(_: Settings) -> str:
+        release.wait(60)
+        return "late"
+
+    began_s = time.monotonic()
+    found = doctor.run([Check("slow", hang, "Wake it."), Check("well", lambda _: "fine", "")], here, 0.2)
+    assert time.monotonic() - began_s < 2
+    release.set()
+    assert found == [Finding("slow", False, "no answer within 0.2 s", "Wake it."), Finding("well", True, "fine")]
+
+
+def test_every_check_has_a_remedy_for_its_silence() -> None:
+    assert all(check.remedy for check in doctor.CHECKS)
+    assert [check.subject for check in doctor.CHECKS] == [
+        *("Java", "jars", "Kafka", "Redis", "model", "checkpoint", "disk"),
+    ]
+
+
+def test_it_says_which_java(here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    executable = tmp_path / "jdk" / "bin" / "java"
+    executable.parent.mkdir(parents=True)
+    executable.write_text("#!/bin/sh\necho 'openjdk version \"21.0.8\"' >&2\n")
+    executable.chmod(0o755)
+    monkeypatch.setattr(java, "java_home", lambda cache: tmp_path / "jdk")
+    assert doctor.look_at_java(here) == f'openjdk version "21.0.8" of {tmp_path / "jdk"}'
+    executable.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(ChurnError, match="does not start"):
+        doctor.look_at_java(here)
+
+
+def test_wrong_jars_are_counted(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jars, "verify", lambda folder: ["kafka/a.jar is missing.", "kafka/b.jar is missing."])
+    with pytest.raises(ChurnError, match=r"^kafka/a\.jar is missing\. And 1 more like it\. .*churn setup"):
+        doctor.look_at_jars(here)
+    monkeypatch.setattr(jars, "verify", lambda folder: [])
+    assert doctor.look_at_jars(here) == f"{len(jars.read_lock(jars.LOCK))} jars, every checksum right"
+
+
+def test_problems_of_topics_are_told(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "problems", lambda kafka, timeout_ms: ["topic a is missing", "b is c, not d"])
+    with pytest.raises(ChurnError, match=r"^topic a is missing; b is c, not d\."):
+        doctor.look_at_kafka(here)
+
+
+def test_no_redis_and_no_password_in_the_message(here: Settings) -> None:
+    with pytest.raises(ChurnError, match=r"Redis does not serve at 127\.0\.0\.1:1 ") as caught:
+        doctor.look_at_redis(here)
+    assert "secret" not in str(caught.value)
+    odd = here.model_copy(update={"redis": Redis(url="somewhere")})
+    with pytest.raises(ChurnError, match=r"redis\.url is not an address"):
+        doctor.look_at_redis(odd)
+
+
+def test_the_model_is_verified(here: Settings) -> None:
+    with pytest.raises(ChurnError, match="There is no model"):
+        doctor.look_at_model(here)
+    seal(here.models)
+    assert doctor.look_at_model(here).startswith("version v7,")
+    (here.models / "v7" / "more").write_text("")
+    with pytest.raises(ChurnError, match="more is not in the manifest"):
+        doctor.look_at_model(here)
+
+
+def test_the_checkpoint_is_read_and_not_made(here: Settings) -> None:
+    folder = here.stream.checkpoint
+    assert doctor.look_at_checkpoint(here) == f"none in {folder}: a new epoch will start"
+    assert not folder.exists()
+    checkpoint.epoch(folder, 5)
+    assert doctor.look_at_checkpoint(here) == f"{folder} counts in epoch 5"
+
+
+def test_a_full_disk_is_told(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.look_at_disk(here).endswith(f"GB are free below {here.var}")
+    assert not here.var.exists()
+    monkeypatch.setattr(doctor, "NEED_BYTES", 1 << 62)
+    with pytest.raises(ChurnError, match="MB are free below"):
+        doctor.look_at_disk(here)
+
+
+def test_it_needs_no_pyspark() -> None:
+    code = "import sys, churn.doctor; sys.exit('pyspark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.servers
+def test_nothing_is_there_and_nothing_is_made(here: Settings, installed_jars: jars.Jars, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    began_s = time.monotonic()
+    found = {finding.subject: finding for finding in doctor.examine(here)}
+    assert time.monotonic() - began_s < doctor.LIMIT_S + 2
+    assert {subject for subject, finding in found.items() if not finding.ok} == {"Kafka", "Redis", "model"}
+    assert all(finding.ok != bool(finding.remedy) for finding in found.values())
+    assert NOWHERE in found["Kafka"].state
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.servers
+def test_all_is_well_on_real_servers(here: Settings, servers: Servers, redis_client: Any, topic_prefix: str) -> None:
+    kafka = Kafka(
+        bootstrap=servers.bootstrap,
+        events_topic=f"{topic_prefix}events",
+        scores_topic=f"{topic_prefix}scores",
+        dead_letters_topic=f"{topic_prefix}dead",
+    )
+    settings = here.model_copy(update={"kafka": kafka, "redis": Redis(url=servers.redis_url)})
+    seal(settings.models)
+    [missing] = [finding for finding in doctor.examine(settings) if not finding.ok]
+    assert (missing.subject, "is missing" in missing.state) == ("Kafka", True)
+    assert len(topics.problems(kafka)) == 3, "the doctor made a topic"
+
+    topics.ensure(kafka)
+    assert [finding for finding in doctor.examine(settings) if not finding.ok] == []
+    assert redis_client.keys("*") == []
+
+
+@pytest.mark.servers
+def test_a_redis_that_forgets_is_told(here: Settings, servers: Servers, redis_client: redis.Redis) -> None:
+    settings = here.model_copy(update={"redis": Redis(url=servers.redis_url)})
+    assert "no view yet" in doctor.look_at_redis(settings)
+    redis_client.set("churn:schema", scores.SCHEMA)
+    assert f"a view of layout {scores.SCHEMA}" in doctor.look_at_redis(settings)
+    redis_client.set("churn:schema", "0")
+    with pytest.raises(ChurnError, match="a view of layout 0; this release reads"):
+        doctor.look_at_redis(settings)
+    redis_client.delete("churn:schema")
+    redis_client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with pytest.raises(ChurnError, match="maxmemory-policy is allkeys-lru, not noeviction"):
+            doctor.look_at_redis(settings)
+    finally:
+        redis_client.config_set("maxmemory-policy", "noeviction")
