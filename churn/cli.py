@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -270,7 +270,7 @@ def simulate(
 
     start_ms = as_ms(start) or 0
     people = Simulation(users, start_ms, start_ms + round(days * configuration.DAY_MS), seed)
-    with out.open("wb") if out else sys.stdout.buffer as file:
+    with out.open("wb") if out else nullcontext(sys.stdout.buffer) as file:
         count = 0
         for event in people.events():
             file.write(encode(event) + b"\n")

@@ -13,9 +13,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
-from churn.features import DECAYED_SUMS, LANDMARK_MS
+from churn.features import DECAYED_SUMS, LANDMARK_MS, Feature
 
 HEARTBEAT = "Heartbeat"
 OPENING = "Opening"
@@ -33,6 +33,8 @@ TS_MAX_MS = 1_924_992_000_000  # 2031-01-01, exclusive
 AHEAD_MS = 300_000
 USER_ID_MAX = 256
 OPENING_SLACK = 1.000001  # for rounding
+OPENED_MAX = 10**12  # more events than anybody has; far larger numbers would overflow the sum of them
+_DIGITS_MAX = 1000  # the longest number that Spark's reader of JSON takes
 LEVELS = ("free", "paid")
 
 Reason = Literal["malformed", "missing-field", "ts-out-of-range", "ts-in-future", "unknown-level", "bad-opening"]
@@ -87,22 +89,23 @@ def decode(raw: bytes, received_ms: int | None) -> Event:
         InvalidEvent: with the reason.
     """
     fields = _object(raw)
-    event = Event(
-        user_id=_text(fields, "userId"),
-        session_id=_whole(fields, "sessionId"),
-        item=_whole(fields, "itemInSession"),
-        ts=_whole(fields, "ts"),
-        page=_text(fields, "page"),
-        level=_optional_text(fields, "level"),
-        registration=_optional_whole(fields, "registration"),
-        opening=_optional_object(fields, "opening"),
-    )
-    _require(len(event.user_id) <= USER_ID_MAX, "malformed")
-    _require(event.level is None or event.level in LEVELS, "unknown-level")
-    _require(TS_MIN_MS <= event.ts < TS_MAX_MS, "ts-out-of-range")
-    _require(received_ms is None or event.ts <= received_ms + AHEAD_MS, "ts-in-future")
-    _require(event.page != OPENING or _fits(event.opening, event.ts), "bad-opening")
-    return event
+    user_id, page, level = (_text(fields, name) for name in ("userId", "page", "level"))
+    session_id, item = _whole(fields, "sessionId"), _whole(fields, "itemInSession")
+    ts, registration = _whole(fields, "ts"), _whole(fields, "registration")
+    opening = _opening(fields)
+    # A wrong type comes before a field that is not there: Spark learns of the types while it reads.
+    if user_id is None or page is None or session_id is None or item is None or ts is None:
+        raise InvalidEvent("missing-field")
+    _require(len(user_id) <= USER_ID_MAX, "malformed")
+    # What stands there in the place of a text: Spark tells an array or an object from a text by nothing else.
+    _require(not user_id.startswith(("{", "[")) and not page.startswith(("{", "[")), "malformed")
+    # Any larger or smaller and a difference of times could overflow, which would end the query.
+    _require(registration is None or 0 <= registration < TS_MAX_MS, "malformed")
+    _require(level is None or level in LEVELS, "unknown-level")
+    _require(TS_MIN_MS <= ts < TS_MAX_MS, "ts-out-of-range")
+    _require(received_ms is None or ts <= received_ms + AHEAD_MS, "ts-in-future")
+    _require(page != OPENING or (opening is not None and _fits(opening, ts)), "bad-opening")
+    return Event(user_id, session_id, item, ts, page, level, registration, opening)
 
 
 def heartbeat(user_id: str, ts_ms: int) -> dict[str, Any]:
@@ -144,36 +147,36 @@ def _require(holds: bool, reason: Reason) -> None:
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(raw.decode())
+        fields = json.loads(raw.decode(), parse_int=_int, parse_float=_float, parse_constant=_no_number)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise InvalidEvent("malformed") from None
     _require(isinstance(fields, dict), "malformed")
     return dict(fields)
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = _optional_text(fields, name)
-    if value is None:
-        raise InvalidEvent("missing-field")
-    return value
+def _int(digits: str) -> int:
+    return int(digits) if len(digits.removeprefix("-")) <= _DIGITS_MAX else _no_number(digits)
 
 
-def _optional_text(fields: Mapping[str, Any], name: str) -> str | None:
+def _float(digits: str) -> float:
+    return float(digits) if sum(map(str.isdigit, digits)) <= _DIGITS_MAX else _no_number(digits)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text[:10]} is no number in JSON")
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
     """A text; anything else that stands there is read as its JSON text, as Spark's reader does."""
     value = fields.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _whole(fields: Mapping[str, Any], name: str) -> int:
-    value = _optional_whole(fields, name)
     if value is None:
-        raise InvalidEvent("missing-field")
-    return value
+        return None
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()  # half a surrogate pair is no character: "?", as in Spark
+    return json.dumps(value, separators=(",", ":"))
 
 
-def _optional_whole(fields: Mapping[str, Any], name: str) -> int | None:
+def _whole(fields: Mapping[str, Any], name: str) -> int | None:
     value = fields.get(name)
     if value is None:
         return None
@@ -181,22 +184,43 @@ def _optional_whole(fields: Mapping[str, Any], name: str) -> int | None:
     return int(value)
 
 
-def _optional_object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+def _mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     value = fields.get(name)
     _require(value is None or isinstance(value, dict), "malformed")
     return value
 
 
-def _fits(balance: Mapping[str, Any] | None, ts_ms: int) -> bool:
-    """Whether an opening has every sum, each as of the cut between nothing and the number of its events.
+def _opening(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A balance of the right types; whether it is whole is for :func:`_fits`."""
+    held = _mapping(fields, "opening")
+    if held is None:
+        return None
+    for name in ("events", "last_event", "cancelled_at"):
+        _whole(held, name)
+    sums = _mapping(held, "sums") or {}
+    for row in DECAYED_SUMS:
+        value = sums.get(row.name)
+        _require(value is None or (isinstance(value, int | float) and not isinstance(value, bool)), "malformed")
+    return held
+
+
+def _fits(balance: Mapping[str, Any], ts_ms: int) -> bool:
+    """Whether an opening is whole: times up to the cut, and every sum, as of the cut, at most the number of events.
 
     More than that no events could leave behind, and it could grow beyond what a double holds.
     """
-    if balance is None or not isinstance(balance.get("events"), int) or not isinstance(balance.get("sums"), dict):
-        return False
-    most, held = balance["events"] * OPENING_SLACK, balance["sums"]
-    return all(
-        isinstance(held.get(row.name), int | float)
-        and 0 <= held[row.name] * math.exp((ts_ms - LANDMARK_MS) * -row.decay_per_ms) <= most
-        for row in DECAYED_SUMS
+    events, sums = balance.get("events"), balance.get("sums") or {}
+    times = (balance.get(name) for name in ("last_event", "cancelled_at"))
+    return (
+        events is not None
+        and 0 <= events <= OPENED_MAX
+        and all(at is None or TS_MIN_MS <= at <= ts_ms for at in times)
+        and all(_share(sums.get(row.name), row, ts_ms) <= events * OPENING_SLACK for row in DECAYED_SUMS)
     )
+
+
+def _share(held: float | None, row: Feature, ts_ms: int) -> float:
+    """A sum as of the cut; infinite when there is none or it is not one."""
+    if held is None or not 0 <= held < 2**1023:
+        return math.inf
+    return held * math.exp((ts_ms - LANDMARK_MS) * -row.decay_per_ms)

@@ -13,10 +13,13 @@ _OPENING = (
     + ",".join(f"{name}:double" for name in SUM_NAMES)
     + ">>"
 )
-_RECORD = (
-    "userId string, sessionId bigint, itemInSession bigint, ts bigint, page string, level string, "
-    f"registration bigint, opening {_OPENING}, corrupt string"
+_EVENT = (
+    "struct<userId:string,sessionId:bigint,itemInSession:bigint,ts:bigint,page:string,level:string,"
+    f"registration:bigint,opening:{_OPENING}>"
 )
+_RECORD = f"event {_EVENT}, end int, corrupt string"
+_OPTIONS = {"columnNameOfCorruptRecord": "corrupt", "allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
+_RENAMED = {"userId": "user_id", "sessionId": "session_id", "itemInSession": "item"}
 
 
 def parse(records: DataFrame) -> DataFrame:
@@ -28,32 +31,38 @@ def parse(records: DataFrame) -> DataFrame:
     Returns:
         The same rows with `user_id, session_id, item, ts, page, level, registration, opening, reason`.
     """
+    # Spark's reader stops behind the first object: what follows, be it a second event, would vanish without a trace.
+    # So a record is read as a part of a larger one, whose last field is there only if nothing stood between.
+    text = F.concat(F.lit('{"event":'), F.col("value").cast("string"), F.lit(',"end":1}'))
     # A generator, not a projection: a filter above from_json would be pushed below it and parse again per column.
-    parsed = F.from_json(F.col("value").cast("string"), _RECORD, {"columnNameOfCorruptRecord": "corrupt"})
-    kept = list(records.columns)
+    whole = records.select(*records.columns, F.inline(F.array(F.from_json(text, _RECORD, _OPTIONS))))
     return (
-        records.select(*kept, F.inline(F.array(parsed)))
-        .withColumnsRenamed({"userId": "user_id", "sessionId": "session_id", "itemInSession": "item"})
+        whole.select(*records.columns, _malformed().alias("malformed"), "event.*")
+        .withColumnsRenamed(_RENAMED)
         .withColumn("reason", _reason())
-        .drop("corrupt")
+        .drop("malformed")
     )
+
+
+def _malformed() -> Column:
+    """Not JSON, not one object, or a field of a wrong type."""
+    cut_short = F.col("event").isNull() | F.col("end").isNull() | F.col("corrupt").isNotNull()
+    return cut_short | ~F.is_valid_utf8(F.col("value").cast("string"))
 
 
 def _reason() -> Column:
     """The first rule that a record breaks, in the order of `events.decode`."""
-    needed = ("user_id", "session_id", "item", "ts", "page")
     missing = F.lit(False)
-    for name in needed:
+    for name in ("user_id", "session_id", "item", "ts", "page"):
         missing = missing | F.col(name).isNull()
-    malformed = (
-        F.col("corrupt").isNotNull()
-        | ~F.is_valid_utf8(F.col("value").cast("string"))
-        | ~F.startswith(F.ltrim(F.col("value").cast("string")), F.lit("{"))
-    )
+    nested = F.lit(False)
+    for name in ("user_id", "page"):
+        nested = nested | F.startswith(F.col(name), F.lit("{")) | F.startswith(F.col(name), F.lit("["))
     return (
-        F.when(malformed, "malformed")
+        F.when(F.col("malformed"), "malformed")
         .when(missing, "missing-field")
-        .when(F.char_length("user_id") > events.USER_ID_MAX, "malformed")
+        .when((F.char_length("user_id") > events.USER_ID_MAX) | nested, "malformed")
+        .when(~F.col("registration").between(0, events.TS_MAX_MS - 1), "malformed")
         .when(~F.col("level").isin(*events.LEVELS), "unknown-level")
         .when(~F.col("ts").between(events.TS_MIN_MS, events.TS_MAX_MS - 1), "ts-out-of-range")
         .when(F.col("ts") > F.col("received_ms") + events.AHEAD_MS, "ts-in-future")
@@ -62,8 +71,11 @@ def _reason() -> Column:
 
 
 def _opening_fits() -> Column:
-    """As `churn.events` has it: every sum is there, and as of the cut at most the number of events."""
-    fits = F.col("opening.events").isNotNull()
+    """As `churn.events` has it: times up to the cut, and every sum, as of the cut, at most the number of events."""
+    fits = F.col("opening.events").between(0, events.OPENED_MAX)
+    for name in ("last_event", "cancelled_at"):
+        at = F.col(f"opening.{name}")
+        fits = fits & (at.isNull() | at.between(events.TS_MIN_MS, F.col("ts")))
     for feature in DECAYED_SUMS:
         value = F.col(f"opening.sums.{feature.name}") * F.exp((F.col("ts") - LANDMARK_MS) * -feature.decay_per_ms)
         fits = fits & value.between(0, F.col("opening.events") * events.OPENING_SLACK)

@@ -54,7 +54,7 @@ def accumulators() -> list[Accumulator]:
         Accumulator("last_event", seen_at, "max"),
         # Level and its time in one long: the newest wins, and at equal times the paid plan.
         Accumulator("level_at", F.when(F.col("level").isNotNull(), seen_at * 2 + paid), "max"),
-        Accumulator("registration", F.col("registration"), "min"),
+        Accumulator("registration", F.when(opens | feeds, F.col("registration")), "min"),
         Accumulator(
             "cancelled_at",
             F.when(opens, F.col("opening.cancelled_at")).when(F.col("page") == events.CANCELLED, F.col("ts")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
@@ -52,7 +54,7 @@ def ensure(kafka: Kafka) -> None:
     """Creates the topics that are missing.
 
     Raises:
-        ChurnError: no broker answers.
+        ChurnError: no broker answers, or it refuses a topic.
     """
     admin = connect(kafka)
     try:
@@ -62,11 +64,15 @@ def ensure(kafka: Kafka) -> None:
             if name not in admin.list_topics()
         }
         if wanted:
-            admin.create_topics(wanted)
-    except TopicAlreadyExistsError:
-        pass  # another program was quicker
-    finally:
+            with suppress(TopicAlreadyExistsError):  # another program was quicker
+                admin.create_topics(wanted)
         admin.wait_for_topics(list(topic_configs(kafka)))
+    except KafkaError as error:
+        raise ChurnError(
+            f"Kafka does not create the topics {', '.join(topic_configs(kafka))} ({type(error).__name__}).",
+            "Correct the settings in [kafka], such as replication, or create the topics by hand.",
+        ) from None
+    finally:
         admin.close()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 import redis
 
@@ -21,6 +22,10 @@ from churn.simulator import Simulation
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# A slow machine is no fault of the program: time limits are what pytest-timeout is for.
+hypothesis.settings.register_profile("churn", deadline=None)
+hypothesis.settings.load_profile("churn")
 
 MUST_RUN = ("servers", "spark")
 """Tests with these markers guard the real thing: one that could not run has guarded nothing, so it fails."""

@@ -61,9 +61,7 @@ def _user(events: list[Mapping[str, Any]], cut_ms: int | None, as_of_ms: int | N
     last = max((event["ts"] for event in seen), default=None)
     paid = any(event["level"] == "paid" for event in seen if event["ts"] == last)
     cancelled = max((event["ts"] for event in events if event["page"] == "Cancellation Confirmation"), default=None)
-    registered = min(
-        (event["registration"] for event in events if event.get("registration") is not None), default=as_of
-    )
+    registered = min((event["registration"] for event in seen if event.get("registration") is not None), default=as_of)
     own = {
         "paid": float(paid),
         "tenure_days": max(0.0, (as_of - registered) / DAY_MS),

@@ -79,11 +79,12 @@ def test_the_copy_alone_is_whole(copied: Path) -> None:
     assert code == 0, said
 
 
-def test_the_api_starts_no_spark() -> None:
+def test_the_api_and_the_doctor_start_no_spark() -> None:
     code = """
 import sys
 import api.server
 import churn.cli
+import churn.doctor
 sys.argv = ["churn", "serve", "--help"]
 try:
     churn.cli.main()

@@ -1,125 +1,222 @@
+"""From the scores topic into Redis: positions, a Redis that goes away, and figures."""
+
 from __future__ import annotations
 
 import json
 import math
 import threading
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kafka import KafkaConsumer, KafkaProducer
-from prometheus_client import REGISTRY
 
 from churn import bundle, topics
 from churn.embedded import Valkey
 from churn.errors import ChurnError
-from churn.features import NAMES
-from churn.outcomes import OUTCOMES
+from churn.features import table_hash
+from churn.outcomes import OUTCOMES, AlertPolicy
 from churn.scores import Score, View
 from churn.settings import DAY_MS, Kafka, Policy, Publish, Redis, Settings
 from streaming import publish
 from tests.conftest import Servers
 
-CARD = {"version": "v1", "outcomes": list(OUTCOMES), "labels": {}, "thresholds": {"medium": 0.2, "high": 0.5}}
+CARD = {"version": "m1", "thresholds": {"medium": 0.2, "high": 0.4}}
+MODEL = bundle.Bundle(Path("m1"), CARD)
+SCORE = Score(
+    user_id="7",
+    epoch=1,
+    version=1,
+    as_of=1_541_000_000_000,
+    last_event=1_541_000_000_000,
+    events=1,
+    opened=0,
+    heartbeats=0,
+    level="paid",
+    status="active",
+    p_cancel=0.1,
+    p_lapse=0.05,
+    risk=0.15,
+    features={"songs_3d": 1.5},
+    model_version="m1",
+    received_ms=1_541_000_000_003,
+)
 
 
-def score(user: str, version: int, risk: float = 0.1, received_ms: int | None = 1) -> Score:
-    return Score(
-        user_id=user, epoch=1, version=version, as_of=1_538_352_000_000 + version, last_event=1_538_352_000_000,
-        events=version, opened=0, heartbeats=0, level="free", status="active", p_cancel=risk, p_lapse=0.0, risk=risk,
-        features=dict.fromkeys(NAMES, 0.0), model_version="v1", received_ms=received_ms,
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("chosen", "medium", "high"),
+    [
+        (Policy(), 0.2, 0.4),
+        (Policy(medium=0.1), 0.1, 0.4),
+        (Policy(high=0.9), 0.2, 0.9),
+        (Policy(medium=0.3, high=0.6), 0.3, 0.6),
+    ],
+)
+def test_thresholds_come_from_the_settings_or_else_from_the_card(chosen: Policy, medium: float, high: float) -> None:
+    held = publish.policy(Settings(policy=chosen), MODEL)
+    assert held == AlertPolicy(medium=medium, high=high, exit_ratio=0.85, cool_down_ms=7 * DAY_MS)
+
+
+def test_hysteresis_and_cool_down_come_from_the_settings() -> None:
+    held = publish.policy(Settings(policy=Policy(exit_ratio=0.5, cool_down_days=0.25)), MODEL)
+    assert (held.exit_ratio, held.cool_down_ms) == (0.5, DAY_MS // 4)
+
+
+def test_latency_before_the_first_score_is_not_known() -> None:
+    assert math.isnan(publish.Latency().quantile(0.5))
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=50), st.sampled_from(publish.QUANTILES))
+def test_a_quantile_is_the_nearest_rank(took_ms: list[int], share: float) -> None:
+    latency = publish.Latency()
+    latency.note([replace(SCORE, received_ms=1000 - took) for took in took_ms], 1000)
+    found = latency.quantile(share)
+    # The smallest value that at least this share does not exceed.
+    assert sum(took <= found for took in took_ms) >= share * len(took_ms)
+    assert sum(took < found for took in took_ms) < share * len(took_ms)
+
+
+def test_latency_forgets_the_oldest_leaves_openings_out_and_is_never_negative() -> None:
+    latency = publish.Latency(kept=2)
+    latency.note([replace(SCORE, received_ms=None)], 1000)
+    assert math.isnan(latency.quantile(0.5))
+    latency.note([replace(SCORE, received_ms=at) for at in (0, 990, 1005)], 1000)
+    assert (latency.quantile(0.5), latency.quantile(0.99)) == (0.0, 10.0)
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
-    (tmp_path / "models" / "v1").mkdir(parents=True)
-    table = {"hash": bundle.table_hash(), "table": bundle.feature_rows()}
-    bundle.seal(tmp_path / "models" / "v1", {**CARD, "features": table})
-    bundle.use(tmp_path / "models", "v1")
-    return tmp_path / "models"
+def kafka(servers: Servers, topic_prefix: str) -> Kafka:
+    made = Kafka(
+        bootstrap=servers.bootstrap,
+        events_topic=f"{topic_prefix}events",
+        scores_topic=f"{topic_prefix}scores",
+        dead_letters_topic=f"{topic_prefix}dead",
+    )
+    topics.ensure(made)
+    return made
 
 
-def test_thresholds_are_the_settings_or_the_cards(models: Path) -> None:
-    model = bundle.load(models)
-    of_card = publish.policy(Settings(), model)
-    assert (of_card.medium, of_card.high, of_card.cool_down_ms) == (0.2, 0.5, 7 * DAY_MS)
-    assert publish.policy(Settings(policy=Policy(high=0.9, cool_down_days=0.5)), model).high == 0.9
+def send(kafka: Kafka, scores: list[Score]) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    for score in scores:
+        producer.send(kafka.scores_topic, json.dumps(asdict(score)).encode(), key=score.user_id.encode())
+    producer.close()
 
 
-def test_quantiles_are_exact() -> None:
-    latency = publish.Latency(kept=100)
-    assert math.isnan(latency.quantile(0.5))
-    latency.note([score("a", 1, received_ms=-at) for at in range(500)], readable_ms=0)
-    assert [latency.quantile(share) for share in (0.01, 0.5, 0.99, 1.0)] == [400, 449, 498, 499]
-    latency.note([score("a", 1, received_ms=None)], readable_ms=10_000)
-    assert latency.quantile(1.0) == 499
+def settings_for(tmp_path: Path, kafka: Kafka, url: str) -> Settings:
+    models = tmp_path / "models"
+    if not models.exists():
+        (models / "m1").mkdir(parents=True)
+        table = {"hash": table_hash(), "table": bundle.feature_rows()}
+        bundle.seal(models / "m1", {**CARD, "outcomes": list(OUTCOMES), "features": table})
+        bundle.use(models, "m1")
+    return Settings(
+        models=models, kafka=kafka, redis=Redis(url=url), publish=Publish(max_poll_records=50, metrics_port=0)
+    )
+
+
+@contextmanager
+def publishing(settings: Settings) -> Iterator[None]:
+    """A publisher in a thread; what ended it before its time is raised."""
+    stopping, failures = threading.Event(), []
+
+    def work() -> None:
+        try:
+            publish.run(settings, stopping)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(30)
+    assert not thread.is_alive()
+    assert failures == []
 
 
 @pytest.mark.servers
-def test_a_lost_redis_connection_loses_nothing_and_rubbish_holds_nobody_up(
-    servers: Servers, topic_prefix: str, models: Path, tmp_path: Path, eventually: Callable[..., bool]
+def test_a_position_beyond_the_end_is_refused(kafka: Kafka, servers: Servers, redis_client: Any) -> None:
+    send(kafka, [SCORE])
+    view = View.connect(servers.redis_url)
+    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, enable_auto_commit=False)
+    publish.resume(consumer, view, kafka.scores_topic)  # nothing is held: from the start
+    assert {consumer.position(partition) for partition in consumer.assignment()} == {0}
+    redis_client.hset("churn:offsets", f"{kafka.scores_topic}:1", 5)
+    with pytest.raises(ChurnError, match=r"up to offset 5 of partition 1, but the topic ends at [01]:"):
+        publish.resume(consumer, view, kafka.scores_topic)
+    consumer.close()
+
+
+@pytest.mark.servers
+def test_it_goes_on_where_redis_says(
+    kafka: Kafka, servers: Servers, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool]
 ) -> None:
-    names = {name: topic_prefix + name for name in ("events_topic", "scores_topic", "dead_letters_topic")}
-    kafka = Kafka(bootstrap=servers.bootstrap, **names)
-    topics.ensure(kafka)
-    producer = KafkaProducer(bootstrap_servers=servers.bootstrap)
+    settings = settings_for(tmp_path, kafka, servers.redis_url)
+    view = View.connect(servers.redis_url)
+    scores = [replace(SCORE, user_id=str(user)) for user in range(30)]
+    send(kafka, scores[:20])
+    with publishing(settings):
+        assert eventually(lambda: view.books().users == 20, 15)
+    send(kafka, scores[20:])
+    with publishing(settings):
+        assert eventually(lambda: view.books().users == 30, 15)
+    assert (view.books().scores, view.books().stale) == (30, 0)
+    assert sum(view.position(kafka.scores_topic, number) for number in range(2)) == 30
 
-    def send(value: bytes) -> None:
-        producer.send(kafka.scores_topic, value, key=b"u", partition=0).get(timeout=10)
 
-    valkey = Valkey(tmp_path).start()
-    settings = Settings(kafka=kafka, redis=Redis(url=valkey.url), models=models, publish=Publish(metrics_port=0))
-    stopping = threading.Event()
-    thread = threading.Thread(target=publish.run, args=(settings, stopping))
-    thread.start()
-    try:
-        view = View.connect(valkey.url)
-        for version in range(1, 51):
-            send(json.dumps(asdict(score("u", version, risk=0.9 if version > 40 else 0.1))).encode())
-        assert eventually(lambda: view.position(kafka.scores_topic, 0) == 50, within_s=20)
-        valkey.stop()
-        send(b'{"risk": "NaN"}')
-        for version in range(51, 101):
-            send(json.dumps(asdict(score("u", version, risk=0.9))).encode())
-        valkey.start()
-        assert eventually(lambda: _position(view, kafka) == 101, within_s=30)
-        assert view.books().events_scored == 100
-        assert view.books().alerts == len(view.alerts(10)) == 1
-    finally:
-        stopping.set()
-        thread.join()
-        valkey.stop()
-        producer.close()
-    letters = KafkaConsumer(
+@pytest.mark.servers
+def test_an_unreadable_score_is_a_dead_letter_and_holds_nobody_up(
+    kafka: Kafka, servers: Servers, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool]
+) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    producer.send(kafka.scores_topic, b"rubbish", key=b"7", partition=0)
+    producer.send(kafka.scores_topic, json.dumps(asdict(SCORE)).encode(), key=b"7", partition=0)
+    producer.close()
+    view = View.connect(servers.redis_url)
+    with publishing(settings_for(tmp_path, kafka, servers.redis_url)):
+        assert eventually(lambda: view.position(kafka.scores_topic, 0) == 2, 15)
+    consumer = KafkaConsumer(
         kafka.dead_letters_topic,
-        bootstrap_servers=servers.bootstrap,
+        bootstrap_servers=kafka.bootstrap,
         auto_offset_reset="earliest",
         consumer_timeout_ms=5000,
     )
-    letter = json.loads(next(letters).value)
-    letters.close()
-    assert (letter["reason"], letter["offset"]) == ("unreadable-score", 50)
-    assert REGISTRY.get_sample_value("churn_publish_records_total", {"kind": "unreadable"}) == 1
-
-
-def _position(view: View, kafka: Kafka) -> int:
-    try:
-        return view.position(kafka.scores_topic, 0)
-    except Exception:  # the server is on its way back
-        return -1
+    letter = json.loads(next(iter(consumer)).value)
+    consumer.close()
+    assert (letter["reason"], letter["offset"], letter["raw"]) == ("unreadable-score", 0, "cnViYmlzaA==")
 
 
 @pytest.mark.servers
-def test_a_view_that_is_ahead_of_its_topic_is_refused(
-    servers: Servers, topic_prefix: str, redis_client: Any, models: Path
+def test_a_redis_that_is_killed_and_comes_back_loses_nothing(
+    kafka: Kafka, tmp_path: Path, eventually: Callable[..., bool]
 ) -> None:
-    names = {name: topic_prefix + name for name in ("events_topic", "scores_topic", "dead_letters_topic")}
-    kafka = Kafka(bootstrap=servers.bootstrap, **names)
-    topics.ensure(kafka)
-    redis_client.hset("churn:offsets", f"{kafka.scores_topic}:1", 5)
-    settings = Settings(kafka=kafka, redis=Redis(url=servers.redis_url), models=models, publish=Publish(metrics_port=0))
-    with pytest.raises(ChurnError, match="they do not belong together"):
-        publish.run(settings, threading.Event())
+    users, versions = 40, 30
+    scores = [
+        replace(SCORE, user_id=str(user), version=version, events=version, as_of=SCORE.as_of + version)
+        for version in range(1, versions + 1)
+        for user in range(users)
+    ]
+    half = len(scores) // 2
+    with Valkey(tmp_path) as valkey:
+        view = View.connect(valkey.url)
+        with publishing(settings_for(tmp_path, kafka, valkey.url)):
+            send(kafka, scores[:half])
+            assert eventually(lambda: view.books().scores >= 100, 15)
+            assert valkey.child is not None
+            valkey.child.kill()
+            send(kafka, scores[half:])
+            valkey.start()
+            assert eventually(lambda: sum(view.position(kafka.scores_topic, n) for n in range(2)) == len(scores), 30)
+        books = view.books()
+        # Every record counted once: none lost, none applied a second time.
+        assert (books.scores, books.stale, books.users) == (len(scores), 0, users)
+        assert books.events_scored == len(scores)
+        assert {found.score.version for found in view.users(view.user_ids()) if found} == {versions}

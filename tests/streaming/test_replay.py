@@ -1,78 +1,143 @@
+"""A log sent to a real broker."""
+
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from churn import topics
-from churn.embedded import free_port
 from churn.errors import ChurnError
-from churn.events import encode
-from churn.settings import DAY_MS, Kafka
-from churn.simulator import Simulation
+from churn.settings import Kafka
+from streaming import replay as job
 from streaming.pace import Pace
-from streaming.replay import Sent, replay
+from streaming.replay import HOUR_MS, Sent
 from tests.conftest import Servers
 
 START_MS = 1_538_352_000_000
-LINES = [encode(event) for event in Simulation(8, START_MS, START_MS + 3 * DAY_MS).events()]
+
+
+def event(number: int, user: str) -> bytes:
+    return json.dumps({"ts": START_MS + number * HOUR_MS // 10, "userId": user, "itemInSession": number}).encode()
 
 
 @pytest.fixture
 def kafka(servers: Servers, topic_prefix: str) -> Kafka:
-    names = {name: topic_prefix + name for name in ("events_topic", "scores_topic", "dead_letters_topic")}
-    made = Kafka(bootstrap=servers.bootstrap, **names)
+    made = Kafka(
+        bootstrap=servers.bootstrap,
+        events_topic=f"{topic_prefix}events",
+        scores_topic=f"{topic_prefix}scores",
+        dead_letters_topic=f"{topic_prefix}dead",
+    )
     topics.ensure(made)
     return made
 
 
-def arrived(kafka: Kafka) -> list[tuple[bytes | None, bytes]]:
-    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=3000)
+def replay(
+    kafka: Kafka, lines: Iterable[bytes], after_ms: int | None = None, stopping: threading.Event | None = None
+) -> Sent:
+    sent = Sent()
+    job.replay(lines, kafka, Pace(None, time.time), sent, stopping or threading.Event(), after_ms)
+    return sent
+
+
+def arrived(kafka: Kafka) -> list[tuple[bytes | None, bytes, int]]:
+    """Key, value and partition of everything on the events topic, by partition and offset."""
+    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, enable_auto_commit=False, max_poll_records=10_000)
     partitions = [TopicPartition(kafka.events_topic, number) for number in range(kafka.partitions)]
     consumer.assign(partitions)
-    wanted, found = sum(consumer.end_offsets(partitions).values()), []
-    while len(found) < wanted:
-        found += [(m.key, m.value) for messages in consumer.poll(1000).values() for m in messages]
+    consumer.seek_to_beginning(*partitions)
+    ends = consumer.end_offsets(partitions)
+    found: list[tuple[bytes | None, bytes, int]] = []
+    while len(found) < sum(ends.values()):
+        for messages in consumer.poll(timeout_ms=1000).values():
+            found += [(message.key, message.value, message.partition) for message in messages]
     consumer.close()
     return found
 
 
 @pytest.mark.servers
-def test_every_line_arrives_under_its_user_even_one_that_is_no_event(kafka: Kafka) -> None:
-    sent = Sent()
-    replay([*LINES, b"rubbish"], kafka, Pace(None, time.time), sent, threading.Event())
+def test_every_line_arrives_once_under_its_user(kafka: Kafka) -> None:
+    lines = [event(number, str(number % 23) if number % 5 else "") for number in range(2000)]
+    sent = replay(kafka, lines)
     found = arrived(kafka)
-    assert sorted(value for _, value in found) == sorted([*LINES, b"rubbish"])
-    assert all(b'"userId":"%b"' % (key or b"") in value for key, value in found if value != b"rubbish")
-    with_user = sum(b'"userId":""' not in line for line in LINES)
-    assert (sent.events, sent.with_user) == (len(LINES) + 1, with_user)
+    assert Counter(value for _, value, _ in found) == Counter(lines)
+    assert all((key or b"").decode() == json.loads(value)["userId"] for key, value, _ in found)
+    assert sent == Sent(events=2000, with_user=1600, ts=json.loads(lines[-1])["ts"])
+    homes = {(key, partition) for key, _, partition in found if key}
+    assert len(homes) == 23, "a user's events are on one partition, so that they stay in order"
+    for user in (b"1", b"22"):
+        items = [json.loads(value)["itemInSession"] for key, value, _ in found if key == user]
+        assert items == sorted(items)
 
 
 @pytest.mark.servers
-def test_what_comes_before_the_cut_is_left_out(kafka: Kafka) -> None:
-    cut_ms = START_MS + DAY_MS
-    replay(LINES, kafka, Pace(None, time.time), Sent(), threading.Event(), after_ms=cut_ms)
-    kept = [line for line in LINES if int(line.split(b'"ts":')[1].split(b",")[0]) > cut_ms]
-    assert sorted(value for _, value in arrived(kafka)) == sorted(kept)
+def test_what_is_no_event_is_sent_as_it_is(kafka: Kafka) -> None:
+    garbage = [b"garbage", b'{"userId": "7"}', b"\xff\xfe"]
+    sent = replay(kafka, [event(0, "7"), *garbage, event(1, "7")])
+    assert (sent.events, sent.with_user) == (5, 2)
+    assert {value for key, value, _ in arrived(kafka) if key is None} == set(garbage)
 
 
 @pytest.mark.servers
-def test_it_stops_when_it_is_told_to(kafka: Kafka) -> None:
-    sent, stopping = Sent(), threading.Event()
-    waits: list[float] = []
-
-    def wait(wait_s: float) -> None:
-        waits.append(wait_s)
-        if len(waits) == 3:
-            stopping.set()
-
-    replay(LINES, kafka, Pace(1e-6, lambda: 0.0), sent, stopping, wait=wait)
-    assert 0 < sent.events == len(arrived(kafka)) < len(LINES)
+def test_what_comes_up_to_the_cut_is_left_out(kafka: Kafka) -> None:
+    lines = [event(number, "7") for number in range(10)]
+    sent = replay(kafka, lines, after_ms=START_MS + 4 * HOUR_MS // 10)
+    assert [value for _, value, _ in arrived(kafka)] == lines[5:]
+    assert sent.events == 5
 
 
-def test_a_broker_that_is_not_there_is_one_sentence() -> None:
-    kafka = Kafka(bootstrap=f"127.0.0.1:{free_port()}")
-    with pytest.raises(ChurnError, match="Kafka does not answer at"):
-        replay(LINES, kafka, Pace(None, time.time), Sent(), threading.Event())
+@pytest.mark.servers
+def test_it_stops_early_and_has_told_the_truth(kafka: Kafka) -> None:
+    stopping = threading.Event()
+
+    def lines() -> Iterator[bytes]:
+        for number in range(1000):
+            if number == 100:
+                stopping.set()
+            yield event(number, "7")
+
+    sent = replay(kafka, lines(), stopping=stopping)
+    assert sent.events == 100
+    assert len(arrived(kafka)) == 100
+
+
+@pytest.mark.servers
+def test_it_waits_as_the_pace_says(kafka: Kafka) -> None:
+    now_s = 1000.0
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+        waited.append(seconds)
+
+    sent = Sent()
+    pace = Pace(360.0, lambda: now_s)
+    job.replay([event(number, "7") for number in range(4)], kafka, pace, sent, threading.Event(), wait=wait)
+    assert waited == pytest.approx([1.0, 1.0, 1.0])
+    assert len(arrived(kafka)) == 4
+
+
+@pytest.mark.servers
+def test_a_line_the_broker_does_not_take_is_told(kafka: Kafka) -> None:
+    with pytest.raises(ChurnError, match="Kafka did not acknowledge an event"):
+        replay(kafka, [event(0, "7"), b"x" * 5_000_000])
+
+
+@pytest.mark.parametrize("bootstrap", ["127.0.0.1:1", "127.0.0.1:port"])
+def test_no_broker_is_told_soon(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "BOOTSTRAP_TIMEOUT_MS", 200)
+    began_s = time.monotonic()
+    with pytest.raises(ChurnError, match=f"Kafka does not answer at {bootstrap} "):
+        replay(Kafka(bootstrap=bootstrap), [event(0, "7")])
+    assert time.monotonic() - began_s < 2
+
+
+def test_a_program_looks_for_its_broker_for_seconds_not_minutes() -> None:
+    assert topics.BOOTSTRAP_TIMEOUT_MS <= 10_000

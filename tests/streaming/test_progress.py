@@ -1,0 +1,147 @@
+"""Progress reports as Spark writes them, and its status store, played by stand-ins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from prometheus_client import REGISTRY
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from streaming.progress import Progress
+
+
+@dataclass
+class Query:
+    """A query that has completed some batches; Spark repeats the last hundred reports."""
+
+    name: str
+    recentProgress: list[Any] = field(default_factory=list)  # noqa: N815 (pyspark's name)
+
+    def complete(self, batch: int, rows: int = 10, late: int = 0, duplicates: int = 0, **observed: int) -> None:
+        operators = [
+            {
+                "numRowsDroppedByWatermark": late,
+                "customMetrics": {"numDroppedDuplicateRows": duplicates},
+            },
+            {"numRowsDroppedByWatermark": 0, "customMetrics": {}},
+        ]
+        report = {
+            "name": self.name,
+            "batchId": batch,
+            "numInputRows": rows,
+            "stateOperators": operators if self.name == "scores" else [],
+        }
+        if observed:
+            report["observedMetrics"] = {"records": observed}
+        self.recentProgress.append(SimpleNamespace(json=json.dumps(report)))
+
+
+class Option:
+    def __init__(self, value: str | None) -> None:
+        self._value = value
+
+    def isDefined(self) -> bool:  # noqa: N802 (Scala's name)
+        return self._value is not None
+
+    def isEmpty(self) -> bool:  # noqa: N802 (Scala's name)
+        return self._value is None
+
+    def get(self) -> str:
+        assert self._value is not None
+        return self._value
+
+
+class Sequence:
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    def size(self) -> int:
+        return len(self._values)
+
+    def apply(self, at: int) -> Any:
+        return self._values[at]
+
+
+def execution(number: int, dropped: dict[str, str | None], ended: bool = False) -> Any:
+    names = list(dropped)
+    plan = [
+        SimpleNamespace(name=lambda name=name: name, accumulatorId=lambda at=at: at) for at, name in enumerate(names)
+    ]
+    return SimpleNamespace(
+        executionId=lambda: number,
+        completionTime=lambda: Option("12:00" if ended else None),
+        metrics=lambda: Sequence(plan),
+        values=SimpleNamespace(get=lambda at: Option(dropped[names[at]])),
+    )
+
+
+def spark(*executions: Any) -> SparkSession:
+    by_number = {each.executionId(): each for each in executions}
+    store = SimpleNamespace(
+        executionsList=lambda: Sequence(list(executions)), executionMetrics=lambda number: by_number[number].values
+    )
+    session = SimpleNamespace(
+        _jsparkSession=SimpleNamespace(sharedState=lambda: SimpleNamespace(statusStore=lambda: store))
+    )
+    return cast(SparkSession, session)
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def note(progress: Progress, query: Query) -> None:
+    progress.note(cast(StreamingQuery, query))
+
+
+def test_every_batch_is_counted_once_however_often_it_is_reported() -> None:
+    before = value("churn_stream_batches_total", mode="microbatch")
+    progress, query = Progress(spark(), "microbatch"), Query("scores")
+    query.complete(0, late=1, duplicates=2)
+    note(progress, query)
+    note(progress, query)
+    query.complete(1, late=10, duplicates=20)
+    query.complete(2, rows=0, late=1000)  # Spark reports an idle trigger under the number of the batch to come
+    note(progress, query)
+    query.complete(2, late=100)
+    note(progress, query)
+    progress.publish()
+    assert value("churn_stream_batches_total", mode="microbatch") - before == 3
+    assert value("churn_stream_dropped", reason="late") == 111
+    assert value("churn_stream_dropped", reason="duplicate") == 22
+
+
+def test_the_queries_do_not_hide_each_others_batches() -> None:
+    before = {kind: value("churn_stream_records_total", kind=kind) for kind in ("user", "logged_out", "dead")}
+    batches = value("churn_stream_batches_total", mode="microbatch")
+    progress, scores, letters = Progress(spark(), "microbatch"), Query("scores"), Query("dead-letters")
+    for batch in range(3):
+        scores.complete(batch)
+        letters.complete(batch, user=7, logged_out=2, dead=1)
+    for query in (letters, scores, letters, scores):
+        note(progress, query)
+    after = {kind: value("churn_stream_records_total", kind=kind) - count for kind, count in before.items()}
+    assert after == {"user": 21, "logged_out": 6, "dead": 3}
+    assert value("churn_stream_batches_total", mode="microbatch") - batches == 3
+
+
+DUPLICATES, LATE = "number of duplicates dropped", "number of rows which are dropped by watermark"
+
+
+@pytest.mark.parametrize(("mode", "open_late", "open_duplicates"), [("realtime", 1200, 3), ("microbatch", 0, 0)])
+def test_the_open_batch_of_real_time_mode_is_seen(mode: str, open_late: int, open_duplicates: int) -> None:
+    running = execution(4, {"other": "99", DUPLICATES: "3", LATE: "1,200"})
+    ended = execution(3, {DUPLICATES: "50", LATE: "50"}, ended=True)
+    silent = execution(5, {DUPLICATES: None})
+    progress, query = Progress(spark(ended, running, silent), mode), Query("scores")
+    query.complete(0, late=5, duplicates=6)
+    note(progress, query)
+    for _ in range(2):  # what is open is not added up
+        progress.publish()
+    assert value("churn_stream_dropped", reason="late") == 5 + open_late
+    assert value("churn_stream_dropped", reason="duplicate") == 6 + open_duplicates
