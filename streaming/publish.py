@@ -48,7 +48,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         wait_s: how long to wait for a first model, whose card has the thresholds.
 
     Raises:
-        ChurnError: Kafka does not answer at the start, the model is not fit, a record is unreadable, or Redis
+        ChurnError: Kafka does not answer at the start, the model is not fit, or Redis
             holds a position that the topic does not have.
     """
     model = bundle.wait(settings.models, wait_s, stopping)
