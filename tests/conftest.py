@@ -52,6 +52,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What is not marked is part of the quick check, so it may not start what the markers stand for."""
+    for name in MUST_RUN:
+        if name in getattr(item, "fixturenames", ()) and not item.get_closest_marker(name):
+            pytest.fail(f"The test uses the fixture {name} and is not marked so.")
+
+
+@pytest.fixture(autouse=True)
+def _no_spark_unless_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not request.node.get_closest_marker("spark"):
+        monkeypatch.setenv("SPARK_HOME", os.devnull)  # there pyspark looks for the script that starts the JVM
+
+
 @pytest.fixture
 def eventually() -> Callable[..., bool]:
     """Waits for something another process does: true once it holds, false if it did not within some seconds."""

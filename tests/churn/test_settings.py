@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +63,81 @@ def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         kafka.bootstrap = "x"  # type: ignore[attr-defined]
     assert isinstance(load(), Settings)
+
+
+def defaults() -> dict[str, Any]:
+    """Default by dotted name, as JSON has it."""
+
+    def walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any]]:
+        for name, field in model.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                yield from walk(field.annotation, f"{prefix}{name}.")
+            else:
+                yield prefix + name, str(field.default) if isinstance(field.default, Path) else field.default
+
+    return dict(walk(Settings, ""))
+
+
+def meanings() -> dict[str, str]:
+    """The comment above each setting of the file, by dotted name; a setting without a default is a comment itself."""
+    found: dict[str, str] = {}
+    section, above = "", list[str]()
+    for line in (PROJECT / "conf" / "churn.toml").read_text().splitlines():
+        setting = re.match(r"(?:# )?([a-z_]+) = \S", line)
+        if header := re.fullmatch(r"\[(\w+)\]", line):
+            section = f"{header[1]}."
+        elif setting:
+            found[section + setting[1]] = " ".join(above)
+        above = [*above, line.removeprefix("# ")] if line.startswith("# ") and not setting else []
+    return found
+
+
+def test_every_setting_stands_in_the_file_with_a_sentence_and_those_without_default_as_an_example() -> None:
+    assert list(meanings()) == list(defaults())
+    assert [name for name, text in meanings().items() if not text.endswith(".")] == []
+
+
+def test_the_examples_are_valid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = (PROJECT / "conf" / "churn.toml").read_text()
+    (tmp_path / "all.toml").write_text(re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE))
+    monkeypatch.setenv("CHURN_CONFIG", str(tmp_path / "all.toml"))
+    policy = load().policy
+    assert None not in (policy.medium, policy.high)
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    rows = [line for line in (PROJECT / "docs" / "settings.md").read_text().splitlines() if line.startswith("| `")]
+    told = meanings()
+    table = []
+    for name, value in defaults().items():
+        default = "from the card of the model" if value is None else f"`{json.dumps(value)}`"
+        table.append(f"| `{name}` | {default} | {told.get(name)} |")
+    assert rows == table, "docs/settings.md must hold these rows:\n" + "\n".join(table)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("speed = 3\n", "Setting speed "),
+        ("[api]\nprot = 3\n", "Setting api.prot "),
+        ("[api]\nport = 70000\n", "Setting api.port "),
+        ("[api\n", "The settings cannot be read"),
+    ],
+)
+def test_a_slip_in_the_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "own.toml").write_text(text)
+    monkeypatch.setenv("CHURN_CONFIG", str(tmp_path / "own.toml"))
+    with pytest.raises(ChurnError, match=words) as caught:
+        load()
+    assert str(tmp_path / "own.toml") in caught.value.remedy
+
+
+def test_a_section_that_is_no_section_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_KAFKA", "not json")
+    with pytest.raises(ChurnError, match="kafka"):
+        load()
+
+
+def test_the_settings_themselves_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load().var = Path("x")  # type: ignore[misc]

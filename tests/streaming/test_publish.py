@@ -200,7 +200,14 @@ def test_a_redis_that_is_killed_and_comes_back_loses_nothing(
 ) -> None:
     users, versions = 40, 30
     scores = [
-        replace(SCORE, user_id=str(user), version=version, events=version, as_of=SCORE.as_of + version)
+        replace(
+            SCORE,
+            user_id=str(user),
+            version=version,
+            events=version,
+            as_of=SCORE.as_of + version,
+            risk=0.9 if version > versions / 3 else 0.1,
+        )
         for version in range(1, versions + 1)
         for user in range(users)
     ]
@@ -219,4 +226,5 @@ def test_a_redis_that_is_killed_and_comes_back_loses_nothing(
         # Every record counted once: none lost, none applied a second time.
         assert (books.scores, books.stale, books.users) == (len(scores), 0, users)
         assert books.events_scored == len(scores)
+        assert books.alerts == len(view.alerts(1000)) == users
         assert {found.score.version for found in view.users(view.user_ids()) if found} == {versions}
