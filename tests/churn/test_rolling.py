@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from churn.events import heartbeat
 from churn.features import DECAYED_SUMS, FEATURES, NAMES, table_hash
 from churn.settings import DAY_MS, Labels
 from tests.oracle import expect
@@ -48,6 +49,20 @@ def differing(found: Row, features: dict[str, float]) -> list[str]:
     return [name for name in NAMES if not math.isclose(found[name], features[name], rel_tol=1e-9, abs_tol=1e-30)]
 
 
+def different(row: Row) -> Row:
+    return {"level": "free" if row["level"] == "paid" else "paid", "registration": START_MS - 1000 * DAY_MS}
+
+
+def as_events(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
+    """As the stream reads them, heartbeats and openings among them."""
+    from churn.parsing import parse  # noqa: PLC0415
+
+    values = [(bytearray(json.dumps(row).encode()), None) for row in rows]
+    parsed = parse(spark.createDataFrame(values, "value binary, received_ms bigint"))
+    assert parsed.where("reason is not null").count() == 0
+    return parsed
+
+
 def test_every_feature_has_a_row_of_its_own() -> None:
     assert len(set(NAMES)) == len(FEATURES)
     assert len(table_hash()) == 64
@@ -78,9 +93,9 @@ def test_the_outcomes_own_pages_move_no_feature(spark: SparkSession) -> None:
 
     rows = [row for row in random_rows(3) if not row["page"].startswith("Cancel")]
     newest = {row["userId"]: row for row in sorted(rows, key=lambda row: row["ts"])}
-    # On the other plan and at the same time: a level taken from these pages would show.
+    # At the same time and different in all else: whatever is taken from these pages would show.
     ends = [
-        {**row, "page": page, "itemInSession": 1000 + at, "level": "free" if row["level"] == "paid" else "paid"}
+        {**row, "page": page, "itemInSession": 1000 + at, **different(row)}
         for row in newest.values()
         for at, page in enumerate(("Cancel", "Cancellation Confirmation"))
     ]
@@ -91,6 +106,41 @@ def test_the_outcomes_own_pages_move_no_feature(spark: SparkSession) -> None:
     for user_id, row in after.items():
         assert differing(row.asDict(), before[user_id].asDict()) == []
         assert (row["events"], row["cancelled_at"]) == (before[user_id]["events"] + 2, newest[user_id]["ts"])
+
+
+@pytest.mark.spark
+def test_openings_and_what_comes_after_them_equal_the_whole(spark: SparkSession) -> None:
+    from churn.rolling import rolling_features  # noqa: PLC0415
+    from streaming.bootstrap import opening_records  # noqa: PLC0415
+
+    rows = random_rows(6)
+    cut_ms = sorted(row["ts"] for row in rows)[len(rows) // 2]
+    openings = [json.loads(row["value"]) for row in opening_records(as_log(spark, rows), cut_ms).collect()]
+    assert {row["userId"] for row in openings} == {row["userId"] for row in rows if row["ts"] <= cut_ms}
+    expected = expect(rows, cut_ms=cut_ms)
+    found = rolling_features(as_events(spark, [*openings, *(row for row in rows if row["ts"] > cut_ms)])).collect()
+    assert {row["user_id"] for row in found} == set(expected)
+    for row in found:
+        user = expected[row["user_id"]]
+        assert differing(row.asDict(), user.features) == []
+        assert (row["as_of"], row["events"], row["last_event"]) == (user.as_of, user.events, user.last_event)
+
+
+@pytest.mark.spark
+def test_a_heartbeat_moves_the_moment_and_nothing_else(spark: SparkSession) -> None:
+    from churn.rolling import rolling_features  # noqa: PLC0415
+
+    rows = random_rows(7)
+    newest = {row["userId"]: row for row in sorted(rows, key=lambda row: row["ts"])}
+    at = START_MS + 60 * DAY_MS
+    beats = [{**heartbeat(user_id, at), **different(row)} for user_id, row in newest.items()]
+    expected = expect(rows, as_of_ms=at)
+    for row in rolling_features(as_events(spark, [*rows, *beats])).collect():
+        user = expected[row["user_id"]]
+        assert differing(row.asDict(), user.features) == []
+        assert (row["as_of"], row["events"], row["last_event"], row["heartbeats"]) == (
+            at, user.events, user.last_event, 1,
+        )  # fmt: skip
 
 
 @pytest.mark.spark
