@@ -14,10 +14,10 @@ import hypothesis
 import pytest
 import redis
 
-from churn import jars, java
+from churn import jars, java, topics
 from churn.embedded import Broker, Valkey
 from churn.events import encode
-from churn.settings import DAY_MS, PROJECT, Labels
+from churn.settings import DAY_MS, PROJECT, Kafka, Labels
 from churn.simulator import Simulation
 
 if TYPE_CHECKING:
@@ -141,6 +141,24 @@ def shared_data() -> Path:
 @pytest.fixture
 def topic_prefix() -> str:
     return f"test-{uuid.uuid4().hex[:12]}."
+
+
+@pytest.fixture
+def own_topics(servers: Servers, topic_prefix: str) -> Kafka:
+    """Settings of a test's own topics, which are not there yet."""
+    return Kafka(
+        bootstrap=servers.bootstrap,
+        events_topic=f"{topic_prefix}events",
+        scores_topic=f"{topic_prefix}scores",
+        dead_letters_topic=f"{topic_prefix}dead",
+    )
+
+
+@pytest.fixture
+def kafka(own_topics: Kafka) -> Kafka:
+    """Settings of a test's own topics, which are there."""
+    topics.ensure(own_topics)
+    return own_topics
 
 
 @pytest.fixture

@@ -33,15 +33,14 @@ class Programs:
         line = [sys.executable, "-m", "churn.cli", command, *arguments]
         self._children[command] = Child(command, line, self._var, env=self._env).start()
 
-    def finished(self, *commands: str) -> bool:
-        """Whether these one-shot programs have all ended well.
+    def finished(self, command: str) -> bool:
+        """Whether a one-shot program has ended well.
 
         Raises:
-            ChurnError: one failed, in its own words.
+            ChurnError: a program failed, in its own words.
         """
         self.check()
-        done = [name for name in commands if not self._children[name].alive]
-        return len(done) == len(commands)
+        return self._children[command].returncode == 0
 
     def check(self) -> None:
         """Passes on what was said since the last call.
@@ -57,10 +56,6 @@ class Programs:
                 raise ChurnError(f"`churn {name}` failed: {reason}", f"Its log is {child.log}.")
             for line in said:
                 self._say(line)
-
-    def ended(self, command: str) -> bool:
-        """Whether a program has ended, well or not."""
-        return not self._children[command].alive
 
     def stop(self, timeout_s: float) -> None:
         """Ends all of them at once, and waits."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ from typing import Any
 
 from churn import bundle, jars, java, topics
 from churn.demo.figures import Figures, Ports, closing, look
+from churn.demo.live_line import LiveLine
 from churn.demo.plan import Plan
 from churn.demo.programs import Programs
 from churn.demo.traffic import Traffic, traffic
@@ -36,6 +37,7 @@ DEMO_FOLDS = 3
 WAIT = ("--wait", "3600")
 _STOP_S = 7.0
 _SETTLE_S = 4.0
+_LOOK_S = 1.0
 _READY_S = 240.0
 
 
@@ -134,16 +136,16 @@ class Demo:
         cut = datetime.fromtimestamp(events.cut_ms / 1000, UTC).isoformat(timespec="milliseconds")
         self._say(f"Training on what lies before {cut}, and opening every user's balance.")
         programs.start("train", "--events", str(events.history), "--until", cut, "--openings")
-        self._until(lambda: programs.finished("train"), programs, timeout_s=None)
+        self._until(lambda: programs.finished("train"), programs)
 
     def _stream(self, programs: Programs, events: Traffic, kafka: Kafka, see: Callable[[], Figures]) -> None:
         ending = threading.Event()
         sender = threading.Thread(target=self._send, args=(events, kafka, ending), name="traffic")
         sender.start()
-        shown = _Line(self._say)
+        shown = LiveLine(self._say)
         try:
             while True:
-                self._until(lambda: False, programs, timeout_s=1.0, fail=False)
+                self._wait(programs, _LOOK_S)
                 figures = see()
                 shown.show(figures, self._sent.ts)
                 if self._failure:
@@ -169,51 +171,22 @@ class Demo:
                 return
             time.sleep(0.25)
 
-    def _until(
-        self, holds: Callable[[], bool], programs: Programs, timeout_s: float | None, *, fail: bool = True
-    ) -> None:
-        """Waits until something holds; raises when a program fails or the demo is to end."""
-        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+    def _until(self, holds: Callable[[], bool], programs: Programs, timeout_s: float = math.inf) -> None:
+        """Waits until something holds."""
+        deadline_s = time.monotonic() + timeout_s
         while not holds():
-            programs.check()
-            if self._stopping.wait(0.2) or self._over():
-                raise _Stopped
-            if deadline_s is not None and time.monotonic() > deadline_s:
-                if fail:
-                    raise ChurnError("The stream did not score within four minutes.", f"Look into {self._folder}/logs.")
-                return
+            self._wait(programs, 0.2)
+            if time.monotonic() > deadline_s:
+                raise ChurnError(
+                    f"The stream did not score within {timeout_s:.0f} s.", f"Look into {self._folder}/logs."
+                )
 
-    def _over(self) -> bool:
-        return self._plan.seconds is not None and time.monotonic() - self._started_s >= self._plan.seconds
-
-
-class _Line:
-    """The line of live figures: rewritten in place on a terminal, now and then otherwise."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._in_place = sys.stderr.isatty()
-        self._before: tuple[float, int] | None = None
-        self._shown_s = 0.0
-
-    def show(self, figures: Figures, ts_ms: int) -> None:
-        now_s = time.monotonic()
-        if not self._in_place and now_s - self._shown_s < 10:
-            return
-        then_s, then = self._before or (now_s - 1, figures.books.events_scored)
-        self._before, self._shown_s = (now_s, figures.books.events_scored), now_s
-        rate = (figures.books.events_scored - then) / (now_s - then_s)
-        clock = f"{datetime.fromtimestamp(ts_ms / 1000, UTC):%Y-%m-%d %H:%M}" if ts_ms else "—"
-        latency = " / ".join("—" if value is None else f"{value:,.0f}" for value in figures.latency_ms.values())
-        line = (
-            f"{clock} UTC · {rate:,.0f} events/s · {figures.books.users:,} users scored · "
-            f"{figures.books.alerts:,} alerts · latency p50 / p90 / p99 {latency} ms"
-        )
-        if self._in_place:
-            sys.stderr.write(f"\r\x1b[2K{line}")
-            sys.stderr.flush()
-        else:
-            self._say(line)
+    def _wait(self, programs: Programs, wait_s: float) -> None:
+        """Waits a moment; raises when a program fails or the demo is to end."""
+        programs.check()
+        left_s = math.inf if self._plan.seconds is None else self._started_s + self._plan.seconds - time.monotonic()
+        if self._stopping.wait(max(0.0, min(wait_s, left_s))) or left_s <= wait_s:
+            raise _Stopped
 
 
 @contextmanager

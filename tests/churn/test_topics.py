@@ -9,18 +9,11 @@ from kafka import KafkaAdminClient
 from churn import topics
 from churn.errors import ChurnError
 from churn.settings import Kafka
-from tests.conftest import Servers
 
 
 @pytest.fixture
-def kafka(servers: Servers, topic_prefix: str) -> Kafka:
-    return Kafka(
-        bootstrap=servers.bootstrap,
-        events_topic=f"{topic_prefix}events",
-        scores_topic=f"{topic_prefix}scores",
-        dead_letters_topic=f"{topic_prefix}dead",
-        partitions=3,
-    )
+def kafka(own_topics: Kafka) -> Kafka:
+    return own_topics.model_copy(update={"partitions": 3})
 
 
 def create(kafka: Kafka, topic: str, **configs: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from kafka import KafkaProducer
 from pyspark.sql import SparkSession
 
-from churn import bundle, event_log, topics
+from churn import bundle, event_log
 from churn.child import Child
 from churn.demo.figures import scrape
 from churn.embedded import free_port
@@ -79,7 +79,7 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     servers: Servers,
     spark: SparkSession,
     models: Path,
-    topic_prefix: str,
+    kafka: Kafka,
     redis_client: Any,
     programs: Callable[..., Child],
     eventually: Callable[..., bool],
@@ -90,15 +90,13 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     history, live = ([row for row in sent if (row["ts"] <= cut_ms) == before] for before in (True, False))
     of_users = [row for row in live if row["userId"]]
     wanted = len({(row["userId"], row["sessionId"], row["itemInSession"], row["ts"]) for row in of_users})
-    kafka = Kafka(bootstrap=servers.bootstrap, **_topics(topic_prefix))
-    topics.ensure(kafka)
     file = tmp_path / "history.json"
     file.write_bytes(b"".join(encode(row) + b"\n" for row in history))
     opened = bootstrap(read_log(spark.read.text(str(file))), kafka, cut_ms)
     _send(live, kafka)
 
     metrics_port = free_port()
-    env = _environment(mode, servers, topic_prefix, models, tmp_path, metrics_port)
+    env = _environment(mode, servers, kafka, models, tmp_path, metrics_port)
     stream, publish = programs("stream", env), programs("publish", env)
     view = View.connect(servers.redis_url)
     arrived = eventually(
@@ -130,15 +128,9 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     assert counted["churn_stream_records_total", "logged_out"] == len(live) - len(of_users)
 
 
-def _topics(prefix: str) -> dict[str, str]:
-    names = ("events_topic", "scores_topic", "dead_letters_topic")
-    return {name: prefix + name.removesuffix("_topic") for name in names}
-
-
-def _environment(mode: Mode, servers: Servers, prefix: str, models: Path, var: Path, port: int) -> dict[str, str]:
+def _environment(mode: Mode, servers: Servers, kafka: Kafka, models: Path, var: Path, port: int) -> dict[str, str]:
     return {
-        **{f"CHURN_KAFKA__{name.upper()}": topic for name, topic in _topics(prefix).items()},
-        "CHURN_KAFKA__BOOTSTRAP": servers.bootstrap,
+        **{f"CHURN_KAFKA__{name.upper()}": str(value) for name, value in kafka.model_dump().items()},
         "CHURN_REDIS__URL": servers.redis_url,
         "CHURN_MODELS": str(models),
         "CHURN_VAR": str(var),

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaConsumer, KafkaProducer
 
-from churn import bundle, topics
+from churn import bundle
 from churn.embedded import Valkey
 from churn.errors import ChurnError
 from churn.features import table_hash
@@ -87,18 +87,6 @@ def test_latency_forgets_the_oldest_leaves_openings_out_and_is_never_negative() 
     assert math.isnan(latency.quantile(0.5))
     latency.note([replace(SCORE, received_ms=at) for at in (0, 990, 1005)], 1000)
     assert (latency.quantile(0.5), latency.quantile(0.99)) == (0.0, 10.0)
-
-
-@pytest.fixture
-def kafka(servers: Servers, topic_prefix: str) -> Kafka:
-    made = Kafka(
-        bootstrap=servers.bootstrap,
-        events_topic=f"{topic_prefix}events",
-        scores_topic=f"{topic_prefix}scores",
-        dead_letters_topic=f"{topic_prefix}dead",
-    )
-    topics.ensure(made)
-    return made
 
 
 def send(kafka: Kafka, scores: list[Score]) -> None:

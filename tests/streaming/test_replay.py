@@ -17,25 +17,12 @@ from churn.settings import Kafka
 from streaming import replay as job
 from streaming.pace import Pace
 from streaming.replay import HOUR_MS, Sent
-from tests.conftest import Servers
 
 START_MS = 1_538_352_000_000
 
 
 def event(number: int, user: str) -> bytes:
     return json.dumps({"ts": START_MS + number * HOUR_MS // 10, "userId": user, "itemInSession": number}).encode()
-
-
-@pytest.fixture
-def kafka(servers: Servers, topic_prefix: str) -> Kafka:
-    made = Kafka(
-        bootstrap=servers.bootstrap,
-        events_topic=f"{topic_prefix}events",
-        scores_topic=f"{topic_prefix}scores",
-        dead_letters_topic=f"{topic_prefix}dead",
-    )
-    topics.ensure(made)
-    return made
 
 
 def replay(
