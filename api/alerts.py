@@ -11,7 +11,7 @@ from api.context import Wired
 from api.problems import documented
 from api.times import rfc3339
 from api.users import Timestamp
-from churn import scores
+from churn import view
 from churn.outcomes import Band, Outcome
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
@@ -72,7 +72,7 @@ def newest_alerts(
     return AlertList(alerts=[_alert(alert, horizon_days) for alert in context.view.alerts(limit)])
 
 
-def _alert(alert: scores.Alert, horizon_days: int) -> Alert:
+def _alert(alert: view.Alert, horizon_days: int) -> Alert:
     return Alert(
         id=alert.id,
         user_id=alert.user_id,
@@ -90,12 +90,12 @@ def _alert(alert: scores.Alert, horizon_days: int) -> Alert:
     )
 
 
-def outcome(alert: scores.Alert) -> Outcome:
+def outcome(alert: view.Alert) -> Outcome:
     """Which of the two weighs more; cancelling at a tie, being the one that cannot be undone."""
     return "cancel" if alert.p_cancel >= alert.p_lapse else "lapse"
 
 
-def story(alert: scores.Alert, horizon_days: int) -> str:
+def story(alert: view.Alert, horizon_days: int) -> str:
     """The alert in words, after the user's name."""
     ways = {
         "cancel": f"{percent(alert.p_cancel)} by cancelling",

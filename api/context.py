@@ -12,8 +12,8 @@ from redis.retry import Retry
 
 from api.times import Clock
 from churn.errors import ChurnError
-from churn.scores import View
 from churn.settings import Settings
+from churn.view import View
 
 CONNECT_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 1.5

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from api.context import Wired
 from api.problems import MEDIA_TYPE, RETRY_AFTER_S, documented, problem, reason
 from churn.metrics import API_EVENT_CLOCK_SECONDS, API_RANKED_USERS, API_VIEW_UP
-from churn.scores import SCHEMA, View, durability_problems
+from churn.view import SCHEMA, View, durability_problems
 
 router = APIRouter(tags=["operation"])
 

@@ -16,10 +16,9 @@ from api.context import Context, Wired
 from api.problems import RETRY_AFTER_S, reason
 from api.times import ago, readable, rfc3339
 from api.users import age
-from churn import scores
 from churn.outcomes import Band, Outcome
-from churn.scores import Books, UserScore
 from churn.settings import DAY_MS
+from churn.view import Alert, Books, UserScore
 
 USERS_SHOWN = 50
 ALERTS_SHOWN = 12
@@ -159,7 +158,7 @@ def _row(user: UserScore, clock_ms: int | None, stale_ms: int) -> Row:
     )
 
 
-def _line(alert: scores.Alert, clock_ms: int | None, horizon_days: int) -> Line:
+def _line(alert: Alert, clock_ms: int | None, horizon_days: int) -> Line:
     words = story(alert, horizon_days)
     return Line(alert.user_id, outcome(alert), words[0].upper() + words[1:], _moment(alert.as_of, clock_ms))
 

@@ -13,8 +13,8 @@ from api.context import Wired
 from api.problems import ProblemError, documented
 from api.times import rfc3339
 from churn.outcomes import Band, Status
-from churn.scores import UserScore, View
 from churn.settings import DAY_MS
+from churn.view import UserScore, View
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2018-10-01T00:01:57.005Z"])]
 """RFC 3339, UTC, with milliseconds."""

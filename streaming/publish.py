@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
 import structlog
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from churn import bundle, metrics, topics
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy
-from churn.scores import Score, View, decode
+from churn.scores import Score, decode
 from churn.settings import DAY_MS, Settings
+from churn.view import View
+from streaming.latency import Latency
+from streaming.unreadable import UnreadableScores
 
 log = structlog.get_logger()
 
-QUANTILES = (0.5, 0.9, 0.99)
+METADATA_AGE_MS = 60_000
+"""How often it looks whether the scores topic has got more partitions."""
+
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 
 
@@ -40,7 +41,7 @@ def policy(settings: Settings, model: bundle.Bundle) -> AlertPolicy:
 
 
 def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> None:
-    """Publishes until `stopping` is set. While Redis is away it waits, and goes on where Redis says it was.
+    """Publishes until `stopping` is set. While Redis or Kafka is away it waits, and goes on where Redis says it was.
 
     Args:
         settings: of everything.
@@ -66,8 +67,9 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
                 log.info("publishing", model=model.version)
                 pause_s = _FIRST_RETRY_S
                 _publish(consumer, view, settings, latency, stopping)
-            except redis.RedisError as error:
-                log.warning("Redis does not take scores; waiting", error=str(error), retry_s=pause_s)
+            except (redis.RedisError, KafkaError) as error:
+                away = "Kafka" if isinstance(error, KafkaError) else "Redis"
+                log.warning(f"{away} does not answer; waiting", error=str(error), retry_s=pause_s)
                 stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, _LAST_RETRY_S)
     finally:
@@ -83,6 +85,7 @@ def _consumer(settings: Settings) -> KafkaConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=settings.publish.max_poll_records,
+            metadata_max_age_ms=METADATA_AGE_MS,
         )
     except (KafkaError, OSError, ValueError) as error:
         raise topics.unreachable(settings.kafka, error) from None
@@ -93,6 +96,7 @@ def resume(consumer: KafkaConsumer, view: View, topic: str) -> None:
 
     Raises:
         ChurnError: a position lies beyond the topic's end: the two do not belong together.
+        KafkaError: the broker does not answer.
     """
     partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
     consumer.assign(partitions)
@@ -111,65 +115,45 @@ def resume(consumer: KafkaConsumer, view: View, topic: str) -> None:
 def _publish(
     consumer: KafkaConsumer, view: View, settings: Settings, latency: Latency, stopping: threading.Event
 ) -> None:
-    topic = settings.kafka.scores_topic
-    while not stopping.is_set():
-        polled: dict[TopicPartition, Sequence[Any]] = consumer.poll(timeout_ms=250)
-        messages = [message for batch in polled.values() for message in batch if message.value is not None]
-        records = list(_readable(messages, settings))
-        if records:
-            applied, passed = view.publish(topic, records, int(time.time() * 1000))
-            latency.note([score for _, _, score in records], int(time.time() * 1000))
-            metrics.PUBLISH_RECORDS.labels("applied").inc(applied)
-            metrics.PUBLISH_RECORDS.labels("passed").inc(passed)
-            for partition, offset, _ in records:
-                metrics.PUBLISH_POSITION.labels(partition).set(offset + 1)
+    """Publishes until `stopping` is set or the topic has got more partitions."""
+    topic, assigned = settings.kafka.scores_topic, len(consumer.assignment())
+    unreadable = UnreadableScores(settings.kafka)
+    try:
+        while not stopping.is_set() and len(consumer.partitions_for_topic(topic) or ()) <= assigned:
+            polled: dict[TopicPartition, Sequence[Any]] = consumer.poll(timeout_ms=250)
+            if polled:
+                _apply(polled, view, topic, unreadable, latency)
+    finally:
+        unreadable.close()
 
 
-def _readable(messages: Iterable[Any], settings: Settings) -> Iterator[tuple[int, int, Score]]:
+def _apply(
+    polled: Mapping[TopicPartition, Sequence[Any]],
+    view: View,
+    topic: str,
+    unreadable: UnreadableScores,
+    latency: Latency,
+) -> None:
+    messages = [message for batch in polled.values() for message in batch]
+    records = list(_readable(messages, unreadable))
+    # Also beyond records that are not applied, so that they are not met again after a restart.
+    read_to = {partition.partition: batch[-1].offset + 1 for partition, batch in polled.items()}
+    applied, passed = view.publish(topic, records, int(time.time() * 1000), read_to)
+    latency.note([score for _, _, score in records], int(time.time() * 1000))
+    metrics.PUBLISH_RECORDS.labels("applied").inc(applied)
+    metrics.PUBLISH_RECORDS.labels("passed").inc(passed)
+    for partition, position in read_to.items():
+        metrics.PUBLISH_POSITION.labels(partition).set(position)
+
+
+def _readable(messages: Iterable[Any], unreadable: UnreadableScores) -> Iterator[tuple[int, int, Score]]:
     """Decodes records; one that cannot be read is a dead letter and does not hold up its neighbours."""
     for message in messages:
+        if message.value is None:
+            continue
         try:
             yield message.partition, message.offset, decode(message.value)
         except ChurnError as error:
             log.warning("a score cannot be read", partition=message.partition, offset=message.offset, error=str(error))
             metrics.PUBLISH_RECORDS.labels("unreadable").inc()
-            _bury(message, settings)
-
-
-def _bury(message: Any, settings: Settings) -> None:
-    letter = {
-        "reason": "unreadable-score",
-        "topic": message.topic,
-        "partition": message.partition,
-        "offset": message.offset,
-        "received_ms": message.timestamp,
-        "raw": base64.b64encode(message.value).decode(),
-    }
-    producer = KafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all")
-    producer.send(settings.kafka.dead_letters_topic, json.dumps(letter).encode()).get(timeout=30)
-    producer.close()
-
-
-class Latency:
-    """From the broker's stamp on an event to its score being readable, over the last `kept` scores."""
-
-    def __init__(self, kept: int = 100_000) -> None:
-        self._recent: deque[int] = deque(maxlen=kept)
-        for quantile in QUANTILES:
-            metrics.PUBLISH_LATENCY_MS.labels(str(quantile)).set_function(self._reader(quantile))
-
-    def note(self, scores: Sequence[Score], readable_ms: int) -> None:
-        """Notes scores that became readable at `readable_ms`; openings have no stamp and are left out."""
-        for score in scores:
-            if score.received_ms is not None:
-                took_ms = max(0, readable_ms - score.received_ms)
-                self._recent.append(took_ms)
-                metrics.PUBLISH_LATENCY_SECONDS.observe(took_ms / 1000)
-
-    def quantile(self, share: float) -> float:
-        """The exact quantile in ms (nearest rank); NaN before the first score."""
-        ranked = sorted(self._recent)
-        return float(ranked[max(0, math.ceil(share * len(ranked)) - 1)]) if ranked else float("nan")
-
-    def _reader(self, quantile: float) -> Callable[[], float]:
-        return lambda: self.quantile(quantile)
+            unreadable.bury(message)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from churn import topics
@@ -17,6 +16,8 @@ from churn.settings import Kafka
 from streaming.pace import Pace
 
 HOUR_MS = 3_600_000
+_AT_ONCE: dict[str, Any] = {"linger_ms": 0}
+_FULL_BATCHES: dict[str, Any] = {"linger_ms": 20, "batch_size": 262_144, "compression_type": "lz4"}
 
 
 @dataclass
@@ -32,25 +33,6 @@ class Sent:
     events: int = 0
     with_user: int = 0
     ts: int = 0
-
-
-def producer(kafka: Kafka, speed: float | None) -> KafkaProducer:
-    """An idempotent producer that waits for every replica; at full speed it fills its batches.
-
-    Raises:
-        ChurnError: no broker answers.
-    """
-    full = {"linger_ms": 20, "batch_size": 262_144, "compression_type": "lz4"} if speed is None else {"linger_ms": 0}
-    try:
-        return KafkaProducer(
-            bootstrap_servers=kafka.bootstrap,
-            bootstrap_timeout_ms=topics.BOOTSTRAP_TIMEOUT_MS,
-            acks="all",
-            enable_idempotence=True,
-            **full,
-        )
-    except (KafkaError, OSError, ValueError) as error:
-        raise topics.unreachable(kafka, error) from None
 
 
 def replay(
@@ -79,7 +61,7 @@ def replay(
     Raises:
         ChurnError: Kafka does not answer, or did not acknowledge an event.
     """
-    out = producer(kafka, pace.speed)
+    out = topics.producer(kafka, **(_FULL_BATCHES if pace.speed is None else _AT_ONCE))
     refused: list[BaseException] = []
     hour = 0
     try:

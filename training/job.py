@@ -71,7 +71,9 @@ def fingerprint(log: DataFrame) -> dict[str, Any]:
     ).first()
     facts: dict[str, Any] = row.asDict() if row else {}
     if not facts.get("events"):
-        raise ChurnError("The log holds no valid event of a user.", "Check the file with `churn doctor --events FILE`.")
+        raise ChurnError(
+            "The log holds no valid event of a user.", "Give a log of Sparkify events, one JSON object a line."
+        )
     return facts
 
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from churn.embedded import free_port
 from churn.jars import BROKER, CONNECTOR
-from churn.scores import Books, View
+from churn.view import Books, View
 from streaming.replay import Sent
 
 Samples = dict[tuple[str, ...], float]

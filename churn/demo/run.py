@@ -6,7 +6,6 @@ import json
 import math
 import os
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,9 +23,9 @@ from churn.demo.programs import Programs
 from churn.demo.traffic import Traffic, traffic
 from churn.embedded import Broker, Valkey, claim, free_port
 from churn.errors import ChurnError
-from churn.scores import View
 from churn.server import is_free
 from churn.settings import PROJECT, Kafka, Settings
+from churn.view import View
 from streaming.pace import Pace
 from streaming.replay import Sent, replay
 
@@ -65,13 +64,14 @@ class Demo:
     def run(self) -> dict[str, Any]:
         """Runs until the time is over, the log is through, or a signal comes; returns the closing figures."""
         with ExitStack() as stack:
+            port = self._api_port()  # a taken one is said before anything is started
             home, found = self._prepare(stack)
             # The servers start while history is made: it keeps one core busy, and they the other.
             with ThreadPoolExecutor(1) as pool:
                 starting = pool.submit(self._servers, found, home, stack)
                 events = stack.enter_context(traffic(self._plan, self._settings, self._folder, self._say))
             broker, valkey = starting.result()
-            ports = Ports.free(self._api_port())
+            ports = Ports.free(port)
             programs = Programs(self._folder, self._environment(broker, valkey, ports), self._say)
             stack.callback(programs.stop, _STOP_S)
             view = View.connect(valkey.url)
@@ -79,7 +79,7 @@ class Demo:
                 self._serve(programs, events, Kafka(bootstrap=broker.bootstrap), view, ports)
             figures = look(view, ports, self._sent)
             model = _model_version(self._folder / "models")
-        return closing(figures, self._plan.mode, model, _java_release(home), self._started_s)
+        return closing(figures, self._plan.mode, model, java.release(home), self._started_s)
 
     def _prepare(self, stack: ExitStack) -> tuple[Path, jars.Jars]:
         self._settings.var.mkdir(parents=True, exist_ok=True)
@@ -214,12 +214,6 @@ def _model_version(models: Path) -> str:
         return bundle.load(models).version
     except ChurnError:
         return ""
-
-
-def _java_release(home: Path) -> str:
-    command = [str(home / "bin" / "java"), "-version"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stderr
-    return said.split('"')[1] if '"' in said else ""
 
 
 def run(plan: Plan, settings: Settings, stopping: threading.Event, say: Callable[[str], None]) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from churn.simulator import Simulation
 
 HISTORY_DAYS = 42
 BEHIND_DAYS = 14
-"""The simulated traffic begins this far in the past, runs fast, and slows to real time when it has caught up."""
+"""At least so far back the simulated traffic begins, runs fast, and slows to real time when it has caught up."""
 
+_WEEK_MS = 7 * DAY_MS
 _HISTORY_SHARE = 2 / 3
 _ENDLESS_DAYS = 3650
 
@@ -49,7 +50,7 @@ def traffic(plan: Plan, settings: Settings, folder: Path, say: Callable[[str], N
     """
     with ExitStack() as stack:
         if plan.events is None:
-            yield simulated(plan.users, folder, say)
+            yield simulated(plan.users, folder, int(time.time() * 1000), say)
         else:
             yield _own(plan.events, settings, folder, say, stack)
 
@@ -70,10 +71,10 @@ def _own(path: Path, settings: Settings, folder: Path, say: Callable[[str], None
     )
 
 
-def simulated(users: int, folder: Path, say: Callable[[str], None]) -> Traffic:
+def simulated(users: int, folder: Path, now_ms: int, say: Callable[[str], None]) -> Traffic:
     """Listeners whose history ends some weeks back and who go on from there."""
-    now_ms = int(time.time() * 1000)
-    cut_ms = now_ms - BEHIND_DAYS * DAY_MS
+    # From week to week the listeners do the same at the same hours: whether the model learns enough is no luck.
+    cut_ms = (now_ms - BEHIND_DAYS * DAY_MS) // _WEEK_MS * _WEEK_MS
     start_ms = cut_ms - HISTORY_DAYS * DAY_MS
     events = Simulation(users, start_ms, now_ms + _ENDLESS_DAYS * DAY_MS).events()
     history = folder / "history.json"

@@ -18,8 +18,9 @@ from api.context import Context
 from api.server import listen
 from churn.embedded import Valkey
 from churn.outcomes import AlertPolicy
-from churn.scores import Score, View
+from churn.scores import Score
 from churn.settings import DAY_MS, Settings
+from churn.view import View
 
 NOW_MS = 1_541_000_000_000  # 2018-10-31T15:33:20Z
 POLICY = AlertPolicy(medium=0.3, high=0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS)

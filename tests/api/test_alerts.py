@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.alerts import outcome, percent, story
-from churn.scores import Alert
+from churn.view import Alert
 
 
 def _alert(**changes: Any) -> Alert:

@@ -113,24 +113,6 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert line.endswith("noon is not a time. Write it like 2018-11-12T00:00:00Z.")
 
 
-@pytest.mark.parametrize(
-    ("text", "ms"),
-    [
-        ("2018-11-12T00:00:00Z", 1_541_980_800_000),
-        ("2018-11-12", 1_541_980_800_000),
-        ("2018-11-12T01:00:00+01:00", 1_541_980_800_000),
-        ("2018-11-12 00:00:00.5", 1_541_980_800_500),
-    ],
-)
-def test_times_without_a_zone_are_utc(text: str, ms: int) -> None:
-    assert cli.as_ms(text) == ms
-    assert cli.as_ms(None) is None
-
-
-def test_speeds() -> None:
-    assert (cli.as_speed("max"), cli.as_speed("3600"), cli.as_speed("0.5")) == (None, 3600.0, 0.5)
-
-
 def test_simulate_writes_events_to_standard_output() -> None:
     said = CliRunner().invoke(cli.app, ["simulate", "--users", "3", "--days", "2"])
     assert said.exit_code == 0

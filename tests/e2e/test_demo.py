@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from churn.events import encode
-from churn.scores import View
 from churn.settings import DAY_MS
 from churn.simulator import Simulation
+from churn.view import View
 
 pytestmark = [pytest.mark.servers, pytest.mark.spark]
 
@@ -123,17 +123,17 @@ def test_the_books_of_a_log_of_ones_own_balance(log_file: Path, tmp_path: Path, 
 def test_simulated_listeners_are_scored_in_real_time_and_two_demos_do_not_meet(
     tmp_path: Path, demos: list[Demo]
 ) -> None:
-    demo = Demo(tmp_path / "one", "--users", "120")
+    demo = Demo(tmp_path / "one", "--users", "150")
     demos.append(demo)
     facts = demo.announced(240)
 
-    second = Demo(tmp_path / "one", "--users", "120")
+    second = Demo(tmp_path / "one", "--users", "150")
     demos.append(second)
     assert second.process.wait(timeout=30) == 1
     assert "in use by another running program" in second.said.read_text()
 
     port = facts["url"].rsplit(":", 1)[1].strip("/")
-    third = Demo(tmp_path / "two", "--users", "120", "--port", port)
+    third = Demo(tmp_path / "two", "--users", "150", "--port", port)
     demos.append(third)
     assert third.process.wait(timeout=120) == 1
     assert f"Port {port} is taken" in third.said.read_text()

@@ -23,9 +23,9 @@ from churn.events import encode
 from churn.features import NAMES
 from churn.model import load_scorer
 from churn.parsing import read_log
-from churn.scores import View
 from churn.settings import DAY_MS, Kafka, Mode
 from churn.simulator import Simulation
+from churn.view import View
 from streaming.bootstrap import bootstrap
 from tests.conftest import Servers
 from tests.oracle import Expected, expect

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from kafka import KafkaConsumer, KafkaProducer
 
-from churn import bundle
+from churn import bundle, topics
 from churn.embedded import Valkey
 from churn.errors import ChurnError
 from churn.features import table_hash
 from churn.outcomes import OUTCOMES, AlertPolicy
-from churn.scores import Score, View
+from churn.scores import Score
 from churn.settings import DAY_MS, Kafka, Policy, Publish, Redis, Settings
+from churn.view import View
 from streaming import publish
 from tests.conftest import Servers
 
@@ -65,28 +63,6 @@ def test_thresholds_come_from_the_settings_or_else_from_the_card(chosen: Policy,
 def test_hysteresis_and_cool_down_come_from_the_settings() -> None:
     held = publish.policy(Settings(policy=Policy(exit_ratio=0.5, cool_down_days=0.25)), MODEL)
     assert (held.exit_ratio, held.cool_down_ms) == (0.5, DAY_MS // 4)
-
-
-def test_latency_before_the_first_score_is_not_known() -> None:
-    assert math.isnan(publish.Latency().quantile(0.5))
-
-
-@given(st.lists(st.integers(0, 1000), min_size=1, max_size=50), st.sampled_from(publish.QUANTILES))
-def test_a_quantile_is_the_nearest_rank(took_ms: list[int], share: float) -> None:
-    latency = publish.Latency()
-    latency.note([replace(SCORE, received_ms=1000 - took) for took in took_ms], 1000)
-    found = latency.quantile(share)
-    # The smallest value that at least this share does not exceed.
-    assert sum(took <= found for took in took_ms) >= share * len(took_ms)
-    assert sum(took < found for took in took_ms) < share * len(took_ms)
-
-
-def test_latency_forgets_the_oldest_leaves_openings_out_and_is_never_negative() -> None:
-    latency = publish.Latency(kept=2)
-    latency.note([replace(SCORE, received_ms=None)], 1000)
-    assert math.isnan(latency.quantile(0.5))
-    latency.note([replace(SCORE, received_ms=at) for at in (0, 990, 1005)], 1000)
-    assert (latency.quantile(0.5), latency.quantile(0.99)) == (0.0, 10.0)
 
 
 def send(kafka: Kafka, scores: list[Score]) -> None:
@@ -161,25 +137,58 @@ def test_it_goes_on_where_redis_says(
 
 
 @pytest.mark.servers
-def test_an_unreadable_score_is_a_dead_letter_and_holds_nobody_up(
+def test_an_unreadable_score_is_a_dead_letter_once_and_holds_nobody_up(
     kafka: Kafka, servers: Servers, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool]
 ) -> None:
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
-    producer.send(kafka.scores_topic, b"rubbish", key=b"7", partition=0)
-    producer.send(kafka.scores_topic, json.dumps(asdict(SCORE)).encode(), key=b"7", partition=0)
+    for value in (b"rubbish", json.dumps(asdict(SCORE)).encode(), b"more", None):
+        producer.send(kafka.scores_topic, value, key=b"7", partition=0)
     producer.close()
-    view = View.connect(servers.redis_url)
-    with publishing(settings_for(tmp_path, kafka, servers.redis_url)):
-        assert eventually(lambda: view.position(kafka.scores_topic, 0) == 2, 15)
+    view, settings = View.connect(servers.redis_url), settings_for(tmp_path, kafka, servers.redis_url)
+    with publishing(settings):
+        assert eventually(lambda: view.position(kafka.scores_topic, 0) == 4, 15)
+    assert view.books().scores == 1
+    # The last ones were not applied, and yet a second publisher does not bury them again.
+    send(kafka, [replace(SCORE, user_id="8")])
+    with publishing(settings):
+        assert eventually(lambda: view.books().users == 2, 15)
     consumer = KafkaConsumer(
         kafka.dead_letters_topic,
         bootstrap_servers=kafka.bootstrap,
         auto_offset_reset="earliest",
-        consumer_timeout_ms=5000,
+        consumer_timeout_ms=2000,
     )
-    letter = json.loads(next(iter(consumer)).value)
+    letters = [json.loads(message.value) for message in consumer]
     consumer.close()
-    assert (letter["reason"], letter["offset"], letter["raw"]) == ("unreadable-score", 0, "cnViYmlzaA==")
+    assert sorted((letter["reason"], letter["offset"], letter["raw"]) for letter in letters) == [
+        ("unreadable-score", 0, "cnViYmlzaA=="),
+        ("unreadable-score", 2, "bW9yZQ=="),
+    ]
+
+
+@pytest.mark.servers
+def test_a_partition_that_is_added_later_is_published_too(
+    kafka: Kafka,
+    servers: Servers,
+    redis_client: Any,
+    tmp_path: Path,
+    eventually: Callable[..., bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publish, "METADATA_AGE_MS", 300)
+    view = View.connect(servers.redis_url)
+    with publishing(settings_for(tmp_path, kafka, servers.redis_url)):
+        send(kafka, [SCORE])
+        assert eventually(lambda: view.books().users == 1, 15)
+        admin = topics.connect(kafka)
+        admin.create_partitions({kafka.scores_topic: 3})
+        admin.close()
+        producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+        producer.send(
+            kafka.scores_topic, json.dumps(asdict(replace(SCORE, user_id="8"))).encode(), key=b"8", partition=2
+        )
+        producer.close()
+        assert eventually(lambda: view.position(kafka.scores_topic, 2) == 1, 15)
 
 
 @pytest.mark.servers

@@ -5,7 +5,7 @@
 
 local POINT_SPACING_MS = 6 * 3600 * 1000
 local POINTS_KEPT_MS = 60 * 24 * 3600 * 1000
-local FIELDS = 18 -- arguments per record, in the order of churn.scores.Score.arguments
+local FIELDS = 18 -- arguments per record, in the order of churn.view._arguments
 
 local function policy()
   local p = redis.call('HMGET', 'churn:policy', 'medium', 'high', 'exit_ratio', 'cool_down_ms')
@@ -53,7 +53,7 @@ local function read_old(key)
   }
 end
 
--- What one epoch's records came to; the fields of churn.scores.Books.
+-- What one epoch's records came to; the fields of churn.view.Books.
 local function open_books()
   return { scores = 0, events_scored = 0, events_opened = 0, heartbeats = 0, alerts = 0, stale = 0, users = 0 }
 end
@@ -163,7 +163,17 @@ local function read_score(args, at)
   return s
 end
 
--- ARGV: wall clock in ms, name of the topic, then FIELDS arguments per record, in order of offset.
+-- What the view has of a partition: the offset that comes next.
+local function position_of(positions, topic, partition)
+  local field = topic .. ':' .. partition
+  if not positions[field] then
+    positions[field] = tonumber(redis.call('HGET', 'churn:offsets', field) or '0')
+  end
+  return field, positions[field]
+end
+
+-- ARGV: wall clock in ms, name of the topic, a number of positions, each as partition and the offset that comes
+-- next; then FIELDS arguments per record, in order of offset.
 -- Returns how many records were looked at and how many the stored position had already passed.
 local function publish(_, args)
   local p = policy()
@@ -172,12 +182,11 @@ local function publish(_, args)
   end
   local wall_ms, topic = args[1], args[2]
   local books, positions, applied, passed, clock = {}, {}, 0, 0, 0
-  for at = 3, #args, FIELDS do
-    local field, offset = topic .. ':' .. args[at], tonumber(args[at + 1])
-    if not positions[field] then
-      positions[field] = tonumber(redis.call('HGET', 'churn:offsets', field) or '0')
-    end
-    if offset < positions[field] then
+  local first = 4 + 2 * tonumber(args[3])
+  for at = first, #args, FIELDS do
+    local field, position = position_of(positions, topic, args[at])
+    local offset = tonumber(args[at + 1])
+    if offset < position then
       passed = passed + 1
     else
       positions[field] = offset + 1
@@ -186,6 +195,10 @@ local function publish(_, args)
       apply(score, p, wall_ms, books[score.epoch_text])
       applied, clock = applied + 1, math.max(clock, score.as_of_ms)
     end
+  end
+  for at = 4, first - 1, 2 do
+    local field, position = position_of(positions, topic, args[at])
+    positions[field] = math.max(position, tonumber(args[at + 1]))
   end
   for field, position in pairs(positions) do
     redis.call('HSET', 'churn:offsets', field, string.format('%.0f', position))

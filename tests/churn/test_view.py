@@ -1,0 +1,438 @@
+"""The real publish function on a real Valkey, against a plain model of what it promises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from churn.embedded import Valkey
+from churn.errors import ChurnError
+from churn.outcomes import AlertPolicy, Band, Status
+from churn.scores import FIELDS, Score
+from churn.view import Books, UserScore, View, durability_problems
+
+TOPIC = "churn.scores"
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+NOW_MS = 1_541_000_000_000
+WALL_MS = 1_790_000_000_000
+POLICY = AlertPolicy(medium=0.3, high=0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS)
+# A view is emptied at the start of each example, so that one server serves them all.
+ON_A_SERVER = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+servers = pytest.mark.servers
+
+
+def score(user_id: str = "7", version: int = 1, risk: float = 0.1, **changes: object) -> Score:
+    record: dict[str, object] = {
+        "user_id": user_id,
+        "epoch": 1,
+        "version": version,
+        "as_of": NOW_MS,
+        "last_event": NOW_MS,
+        "events": version,
+        "opened": 0,
+        "heartbeats": 0,
+        "level": "paid",
+        "status": "active",
+        "p_cancel": risk * 0.75,
+        "p_lapse": risk * 0.25,
+        "risk": risk,
+        "features": {"songs_3d": 0.1 + 0.2, "paid": 1.0},
+        "model_version": "m1",
+        "received_ms": NOW_MS + 3,
+    }
+    return Score(**(record | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    with Valkey(Path(tmp_path_factory.mktemp("scores"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def connected(server: Valkey) -> View:
+    return View.connect(server.url)
+
+
+@pytest.fixture
+def view(connected: View) -> View:
+    return emptied(connected)
+
+
+def emptied(view: View) -> View:
+    view.redis.flushdb()
+    view.prepare(POLICY)
+    return view
+
+
+def publish(view: View, *scores: Score, offset: int = 0, partition: int = 0) -> tuple[int, int]:
+    records = [(partition, offset + place, one) for place, one in enumerate(scores)]
+    return view.publish(TOPIC, records, WALL_MS)
+
+
+def dump(view: View) -> dict[str, object]:
+    """Every key with its value."""
+    read: dict[str, Callable[[str], object]] = {
+        "string": view.redis.get,
+        "hash": view.redis.hgetall,
+        "zset": lambda key: view.redis.zrange(key, 0, -1, withscores=True),
+    }
+    keys = cast("list[str]", view.redis.keys("*"))
+    return {key: read[str(view.redis.type(key))](key) for key in keys}
+
+
+def _order(view: View, key: str) -> dict[str, float]:
+    return dict(cast("list[tuple[str, float]]", view.redis.zrange(key, 0, -1, withscores=True)))
+
+
+# One record
+
+
+@servers
+def test_what_is_published_is_read_back_exactly(view: View) -> None:
+    sent = score("ключ\n<b>", version=3, risk=1 / 3, last_event=None, received_ms=None)
+    publish(view, sent)
+    assert view.user("ключ\n<b>") == UserScore(sent, "medium", NOW_MS, WALL_MS)
+    assert view.users(["nobody", "ключ\n<b>"])[0] is None
+    assert view.clock() == NOW_MS
+    assert view.rank("ключ\n<b>") == (1, 1)
+    assert view.user_ids() == ["ключ\n<b>"]
+    [point] = view.history("ключ\n<b>")
+    assert (point.as_of, point.version, point.band) == (NOW_MS, 3, "medium")
+    assert point.risk == pytest.approx(1 / 3, abs=1e-12)
+    assert (point.p_cancel, point.p_lapse) == (sent.p_cancel, sent.p_lapse)
+
+
+@servers
+@pytest.mark.parametrize(
+    ("second", "wins"),
+    [
+        ({"version": 6}, True),
+        ({"version": 5}, False),
+        ({"version": 4}, False),
+        ({"version": 10}, True),  # numbers, not text
+        ({"epoch": 2, "version": 1}, True),
+        ({"epoch": 0, "version": 99}, False),
+        ({"version": 5, "model_version": "m2"}, True),
+        ({"version": 5, "model_version": "m0"}, False),
+    ],
+)
+def test_epoch_and_version_only_grow(view: View, second: dict[str, object], wins: bool) -> None:
+    first = score(version=5)
+    publish(view, first)
+    later = score(**({"version": 5, "risk": 0.7} | second))  # type: ignore[arg-type]
+    publish(view, later, offset=1)
+    held = view.user("7")
+    assert held is not None
+    assert held.score == (later if wins else first)
+    assert view.position(TOPIC, 0) == 2
+
+
+# Batches
+
+
+def _story() -> list[Score]:
+    quiet = [score(user, 1, 0.1) for user in ("7", "8", "9")]
+    loud = [
+        score("7", 2, 0.6, as_of=NOW_MS + HOUR_MS),
+        score("8", 2, 0.4, as_of=NOW_MS + DAY_MS, heartbeats=1),
+        score("9", 2, 0.9, as_of=NOW_MS + 2 * DAY_MS, status="cancelled"),
+        score("7", 3, 0.2, as_of=NOW_MS + 3 * DAY_MS),
+    ]
+    return [*quiet, *loud]
+
+
+@servers
+def test_the_same_batch_twice_changes_nothing(view: View) -> None:
+    assert publish(view, *_story()) == (7, 0)
+    before = dump(view)
+    assert len(view.alerts(10)) == 1
+    assert publish(view, *_story()) == (0, 7)
+    assert dump(view) == before
+
+
+@servers
+def test_the_same_records_at_a_lost_position_change_only_the_count_of_stale(view: View) -> None:
+    publish(view, *_story())
+    before, books = dump(view), view.books()
+    view.redis.delete("churn:offsets")
+    publish(view, *_story())
+    after = dump(view)
+    assert view.books() == replace(books, stale=books.stale + 7)
+    assert after.pop("churn:books:1") != before.pop("churn:books:1")
+    assert after == before
+
+
+@servers
+def test_positions_are_kept_by_partition_and_topic(view: View) -> None:
+    publish(view, score("7"), offset=40, partition=0)
+    publish(view, score("8"), offset=7, partition=1)
+    assert [view.position(TOPIC, partition) for partition in (0, 1, 2)] == [41, 8, 0]
+    assert view.position("another", 0) == 0
+
+
+@servers
+def test_a_position_passes_what_is_not_applied_and_never_goes_back(view: View) -> None:
+    view.publish(TOPIC, [(0, 3, score("7"))], WALL_MS, {0: 6, 1: 2})
+    assert [view.position(TOPIC, partition) for partition in (0, 1)] == [6, 2]
+    assert view.publish(TOPIC, [(0, 5, score("7", version=2))], WALL_MS, {0: 4}) == (0, 1)
+    assert view.position(TOPIC, 0) == 6
+
+
+@servers
+def test_without_a_policy_nothing_is_published(view: View) -> None:
+    view.redis.delete("churn:policy")
+    before = dump(view)
+    with pytest.raises(redis.ResponseError, match="NOPOLICY"):
+        publish(view, score())
+    assert dump(view) == before
+
+
+Step = tuple[str, int, int, float, str, str]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["7", "8", "9"]),
+        st.integers(1, 2),  # epoch
+        st.integers(1, 12),  # version
+        st.sampled_from([0.1, 0.3, 0.45, 0.5, 0.8]),
+        st.sampled_from(["active", "active", "lapsed", "cancelled"]),
+        st.sampled_from(["m1", "m2"]),
+    ),
+    max_size=30,
+)
+
+
+def _records(steps: list[Step]) -> list[Score]:
+    """Records as a stream would count them: at a version, a user has fixed counts and a fixed time."""
+    return [
+        score(
+            user, version, risk, epoch=epoch, status=status, model_version=model, as_of=NOW_MS + version * DAY_MS,
+            events=3 + version, opened=3, heartbeats=version // 2,
+        )
+        for user, epoch, version, risk, status, model in steps
+    ]  # fmt: skip
+
+
+@servers
+@ON_A_SERVER
+@given(steps=STEPS, cuts=st.lists(st.integers(0, 30), max_size=4))
+def test_how_records_are_cut_into_batches_does_not_matter(connected: View, steps: list[Step], cuts: list[int]) -> None:
+    records = _records(steps)
+    if records:
+        publish(emptied(connected), *records)
+    whole = dump(connected) if records else dump(emptied(connected))
+    emptied(connected)
+    edges = [0, *sorted(min(cut, len(records)) for cut in cuts), len(records)]
+    for start, end in pairwise(edges):
+        if records[start:end]:
+            publish(connected, *records[start:end], offset=start)
+    assert dump(connected) == whole
+
+
+@servers
+@ON_A_SERVER
+@given(steps=STEPS)
+def test_the_books_balance(connected: View, steps: list[Step]) -> None:
+    records = _records(steps)
+    view = emptied(connected)
+    if not records:
+        assert view.books() == Books()
+        return
+    publish(view, *records)
+    epoch = max(record.epoch for record in records)
+    held = [found.score for found in view.users(view.user_ids()) if found and found.score.epoch == epoch]
+    books = view.books()
+    assert books.scores + books.stale == sum(record.epoch == epoch for record in records)
+    assert books.users == len({record.user_id for record in records if record.epoch == epoch}) == len(held)
+    assert books.events_opened == sum(one.opened for one in held)
+    assert books.events_scored == sum(one.events - one.opened for one in held)
+    assert books.heartbeats == sum(one.heartbeats for one in held)
+    assert books.alerts == sum(alert.epoch == epoch for alert in view.alerts(1000))
+
+
+@servers
+@ON_A_SERVER
+@given(steps=STEPS)
+def test_the_orders_hold_whom_they_should(connected: View, steps: list[Step]) -> None:
+    records = _records(steps)
+    view = emptied(connected)
+    if records:
+        publish(view, *records)
+    users = [found for found in view.users(view.user_ids()) if found]
+    ranked = {found.score.user_id: found.score.risk for found in users if found.score.status == "active"}
+    assert _order(view, "churn:ranking") == ranked
+    for band in ("high", "medium", "low"):
+        mine = {found.score.user_id for found in users if found.band == band}
+        assert {found.score.user_id for found in view.ranked(band, 100)} == mine
+        assert view.band_sizes()[band] == len(mine)
+    seen = {found.score.user_id: found.score.as_of for found in users if found.score.status != "cancelled"}
+    assert _order(view, "churn:last-seen") == seen
+    risks = [found.score.risk for found in view.ranked(None, 100)]
+    assert risks == sorted(risks, reverse=True)
+
+
+# Bands, alerts, history: one user, against a model
+
+
+@dataclass
+class Model:
+    """What the view should know of one user, by churn.outcomes and the words of the design."""
+
+    before: Score | None = None
+    band: Band = "none"
+    since: int = 0
+    alerted_at: int | None = None
+    alerts: list[tuple[int, str]] = field(default_factory=list)
+    point_at: int | None = None
+    points: list[tuple[int, str]] = field(default_factory=list)
+
+    def apply(self, policy: AlertPolicy, one: Score) -> None:
+        old, self.band = self.band, policy.band(one.risk, self.band, one.status)
+        known = self.before is not None and (self.before.epoch, self.before.model_version) == (
+            one.epoch,
+            one.model_version,
+        )
+        if known and policy.alerts(old, self.band, one.as_of, self.alerted_at):
+            self.alerted_at = one.as_of
+            self.alerts.append((one.as_of, old))
+        if self.before is None or self.band != old:
+            self.since = one.as_of
+        if self.point_at is None or self.band != old or one.as_of - self.point_at >= 6 * HOUR_MS:
+            self.point_at = one.as_of
+            self.points.append((one.as_of, self.band))
+            self.points = [point for point in self.points if point[0] >= one.as_of - 60 * DAY_MS]
+        self.before = one
+
+
+EDGES = [0.3, 0.5, 0.3 * 0.85, 0.5 * 0.85]
+RISKS = st.sampled_from([*EDGES, *(math.nextafter(edge, 0) for edge in EDGES), 0.05, 0.95]) | st.floats(0, 1)
+WAITS_MS = st.sampled_from([0, HOUR_MS, 6 * HOUR_MS - 1, 6 * HOUR_MS, DAY_MS, 7 * DAY_MS - 1, 7 * DAY_MS, 20 * DAY_MS])
+Moment = tuple[int, float, Status, str]
+LIFE = st.lists(
+    st.tuples(
+        WAITS_MS,
+        RISKS,
+        st.sampled_from(["active"] * 6 + ["lapsed", "cancelled"]),
+        st.sampled_from(["same"] * 8 + ["model", "epoch"]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@servers
+@settings(ON_A_SERVER, max_examples=150)
+@given(life=LIFE)
+def test_bands_alerts_and_history_follow_the_policy(
+    connected: View, life: list[tuple[int, float, Status, str]]
+) -> None:
+    view, model, records = emptied(connected), Model(), []
+    as_of, epoch, bundle = NOW_MS, 1, 1
+    for place, (wait_ms, risk, status, change) in enumerate(life):
+        as_of, epoch, bundle = as_of + wait_ms, epoch + (change == "epoch"), bundle + (change == "model")
+        records.append(score("7", place + 1, risk, as_of=as_of, epoch=epoch, status=status, model_version=f"m{bundle}"))
+        model.apply(POLICY, records[-1])
+    publish(view, *records)
+    held = view.user("7")
+    assert held is not None
+    assert (held.band, held.band_since) == (model.band, model.since)
+    assert [(alert.as_of, alert.from_band) for alert in reversed(view.alerts(100))] == model.alerts
+    assert sorted((point.as_of, point.band) for point in view.history("7")) == sorted(model.points)
+
+
+@servers
+@pytest.mark.parametrize("change", [{"epoch": 2}, {"model_version": "m2"}])
+def test_the_first_score_under_another_epoch_or_model_is_silent(view: View, change: dict[str, object]) -> None:
+    publish(view, score("new", 1, 0.9), score("7", 1, 0.1), score("7", 2, 0.9, **change))
+    assert view.alerts(10) == []
+    assert view.band_sizes() == {"high": 2, "medium": 0, "low": 0}
+
+
+@servers
+@pytest.mark.parametrize(("wait_ms", "alerts"), [(7 * DAY_MS - 1, 1), (7 * DAY_MS, 2)])
+def test_the_cool_down_ends_exactly(view: View, wait_ms: int, alerts: int) -> None:
+    again = score("7", 4, 0.9, as_of=NOW_MS + wait_ms)
+    publish(view, score("7", 1), score("7", 2, 0.9), score("7", 3), again)
+    assert len(view.alerts(10)) == alerts
+
+
+@servers
+def test_who_lapsed_is_still_looked_after_and_who_cancelled_is_not(view: View) -> None:
+    publish(view, score("7"), score("8"), score("7", 2, status="lapsed"), score("8", 2, status="cancelled"))
+    assert view.redis.zrange("churn:last-seen", 0, -1) == ["7"]
+    assert view.ranked(None, 10) == []
+    assert view.rank("7") is view.rank("8") is None
+    publish(view, score("8", 3), offset=4)  # came back
+    assert view.redis.zrange("churn:last-seen", 0, -1) == ["7", "8"]
+    assert view.rank("8") == (1, 1)
+
+
+@servers
+def test_history_keeps_sixty_days_at_six_hours(view: View) -> None:
+    hours = [0, 5, 6, 11, 12, 24, 60 * 24, 60 * 24 + 6]
+    publish(view, *(score("7", 1 + place, as_of=NOW_MS + hour * HOUR_MS) for place, hour in enumerate(hours)))
+    kept = [(point.as_of - NOW_MS) // HOUR_MS for point in view.history("7")]
+    assert kept == [6, 12, 24, 60 * 24, 60 * 24 + 6]
+
+
+@servers
+def test_a_change_of_band_is_a_point_whenever_it_comes(view: View) -> None:
+    publish(view, score("7", 1, 0.1), score("7", 2, 0.6, as_of=NOW_MS + 1), score("7", 3, 0.6, as_of=NOW_MS + 2))
+    assert [(point.as_of - NOW_MS, point.band) for point in view.history("7")] == [(0, "low"), (1, "high")]
+
+
+@servers
+def test_an_alert_tells_what_happened(view: View) -> None:
+    rose = score("7", 2, 0.6, level="free", as_of=NOW_MS + HOUR_MS)
+    publish(view, score("7", 1, 0.4), rose)
+    [alert] = view.alerts(10)
+    shared = set(asdict(alert)) & set(FIELDS)
+    assert {name: getattr(alert, name) for name in shared} == {name: getattr(rose, name) for name in shared}
+    assert (alert.band, alert.from_band, alert.raised_ms) == ("high", "medium", WALL_MS)
+
+
+@servers
+def test_alerts_are_newest_first_even_within_a_millisecond(view: View) -> None:
+    users = [f"u{place}" for place in range(12)]
+    publish(view, *(score(user, 1, 0.1) for user in users), *(score(user, 2, 0.9) for user in users))
+    assert [alert.user_id for alert in view.alerts(3, offset=1)] == ["u10", "u9", "u8"]
+
+
+# The server and the contract
+
+
+@servers
+def test_a_view_of_another_release_is_refused(view: View) -> None:
+    view.redis.set("churn:schema", "0")
+    with pytest.raises(ChurnError, match="layout 0"):
+        view.prepare(AlertPolicy(0.1, 0.2, 1.0, 0))
+    assert view.redis.hget("churn:policy", "high") == "0.5"
+
+
+@servers
+def test_preparing_twice_is_allowed_and_sets_the_policy(view: View) -> None:
+    publish(view, score())
+    view.prepare(replace(POLICY, high=0.2))
+    publish(view, score(version=2, risk=0.25), offset=1)
+    assert [alert.user_id for alert in view.alerts(10)] == ["7"]
+
+
+@servers
+def test_durability_problems_name_what_is_wrong(view: View) -> None:
+    assert durability_problems(view.redis) == []
+    view.redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert durability_problems(view.redis) == ["maxmemory-policy is allkeys-lru, not noeviction"]
+    finally:
+        view.redis.config_set("maxmemory-policy", "noeviction")

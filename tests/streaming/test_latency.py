@@ -1,0 +1,34 @@
+"""The latency of the newest scores."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.latency import QUANTILES, Latency
+from tests.streaming.test_publish import SCORE
+
+
+def test_latency_before_the_first_score_is_not_known() -> None:
+    assert math.isnan(Latency().quantile(0.5))
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=50), st.sampled_from(QUANTILES))
+def test_a_quantile_is_the_nearest_rank(took_ms: list[int], share: float) -> None:
+    latency = Latency()
+    latency.note([replace(SCORE, received_ms=1000 - took) for took in took_ms], 1000)
+    found = latency.quantile(share)
+    # The smallest value that at least this share does not exceed.
+    assert sum(took <= found for took in took_ms) >= share * len(took_ms)
+    assert sum(took < found for took in took_ms) < share * len(took_ms)
+
+
+def test_latency_forgets_the_oldest_leaves_openings_out_and_is_never_negative() -> None:
+    latency = Latency(kept=2)
+    latency.note([replace(SCORE, received_ms=None)], 1000)
+    assert math.isnan(latency.quantile(0.5))
+    latency.note([replace(SCORE, received_ms=at) for at in (0, 990, 1005)], 1000)
+    assert (latency.quantile(0.5), latency.quantile(0.99)) == (0.0, 10.0)
