@@ -27,7 +27,7 @@ check: setup ## Format, lint, types, floor plan and the tests that need no JVM: 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 2
-	@$(BIN)/pytest -q -m "not servers and not spark" --no-header
+	@$(BIN)/pytest -q -n 2 -m "not servers and not spark" --no-header
 
 bench: setup ## Measure: how near the simulator is, and the latency of a live stream
 	@$(BIN)/python benchmarks/simulator_likeness.py

@@ -53,7 +53,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as var:
                 events, took_s, first_s = measure(log, models, Path(var), options.mode, options.java)
             print(
-                f"run {run}, {options.mode} {options.java}: {events / took_s:,.0f} events/s over the last {events:,} events; "
+                f"run {run}, {options.mode} {options.java}: {events / took_s:,.0f} events/s over the last {events:,}; "
                 f"first score after {first_s:.0f} s",
                 flush=True,
             )
