@@ -29,9 +29,11 @@ check: setup ## Format, lint, types, floor plan and the tests that need no JVM: 
 	@$(BIN)/lint-imports --no-cache | tail -n 2
 	@$(BIN)/pytest -q -n 2 -m "not servers and not spark" --no-header
 
-bench: setup ## Measure: how near the simulator is, and the latency of a live stream
+bench: setup ## Measure: likeness of the simulator, latency of a live stream, throughput of a backlog (half an hour)
 	@$(BIN)/python benchmarks/simulator_likeness.py
 	@$(BIN)/python benchmarks/latency.py
+	@$(BIN)/python benchmarks/backlog.py
+	@$(BIN)/python benchmarks/backlog.py --mode realtime
 
 lock: setup ## Pin every dependency anew (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

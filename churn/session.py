@@ -51,6 +51,6 @@ def start(
         .config("spark.sql.warehouse.dir", str((local_dir / "warehouse").resolve()))
     )
     if brief:
-        # Measured on the demo's training: 52 s against 98 with the JVM's own choice.
+        # A tenth less time for a job of a minute: docs/decisions/0004-jvm-options.md.
         builder = builder.config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     return builder.getOrCreate()
