@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -52,8 +53,7 @@ class Programs:
             code = child.returncode
             said = self._said(name)
             if code not in (None, 0):
-                reason = said[-1] if said else child.tail(3) or f"it ended with code {code}"
-                raise ChurnError(f"`churn {name}` failed: {reason}", f"Its log is {child.log}.")
+                raise ChurnError(f"`churn {name}` failed: {_reason(code, said, child)}", f"Its log is {child.log}.")
             for line in said:
                 self._say(line)
 
@@ -73,3 +73,12 @@ class Programs:
         self._read[name] = self._read.get(name, 0) + len(text) + len(newline)
         lines = text.decode(errors="replace").splitlines()
         return [line.removeprefix(SAID) for line in lines if line.startswith(SAID)]
+
+
+def _reason(code: int, said: list[str], child: Child) -> str:
+    """Why a program ended: its own last word, or what it left."""
+    if said:
+        return said[-1]
+    if code < 0:
+        return f"it was ended by {signal.Signals(-code).name}."
+    return child.tail(3) or f"it ended with code {code}."
