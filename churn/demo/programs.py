@@ -28,7 +28,6 @@ class Programs:
         self._var, self._env, self._say = var, env, say
         self._children: dict[str, Child] = {}
         self._read: dict[str, int] = {}
-        self._last: dict[str, str] = {}
 
     def start(self, command: str, *arguments: str) -> None:
         """Starts `churn COMMAND ARGUMENTS`."""
@@ -53,11 +52,8 @@ class Programs:
         for name, child in self._children.items():
             code = child.returncode
             said = self._said(name)
-            # A program may have said its last word before it ended.
-            self._last.update({name: line for line in said[-1:]})
             if code not in (None, 0):
-                reason = _reason(code, self._last.get(name), child)
-                raise ChurnError(f"`churn {name}` failed: {reason}", f"Its log is {child.log}.")
+                raise ChurnError(f"`churn {name}` failed: {_reason(code, child)}", f"Its log is {child.log}.")
             for line in said:
                 self._say(line)
 
@@ -79,8 +75,10 @@ class Programs:
         return [line.removeprefix(SAID) for line in lines if line.startswith(SAID)]
 
 
-def _reason(code: int, last: str | None, child: Child) -> str:
-    """Why a program ended: the signal, its own last word, or what it left."""
+def _reason(code: int, child: Child) -> str:
+    """Why a program ended: the signal, its own last word, or the end of its log."""
     if code < 0:
         return f"it was ended by {signal.Signals(-code).name}."
-    return last or child.tail(3) or f"it ended with code {code}."
+    end = child.tail(3)
+    last = end.splitlines()[-1] if end else f"it ended with code {code}."
+    return last.removeprefix(SAID) if last.startswith(SAID) else end or last
