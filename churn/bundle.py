@@ -18,6 +18,8 @@ from churn.outcomes import OUTCOMES, Outcome
 CARD = "card.json"
 MANIFEST = "manifest.json"
 CURRENT = "current"
+LAYOUT = 2
+"""Of the files of a bundle and of its card. 1 had neither calibration nor ONNX files."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Bundle:
     def pipeline(self, outcome: Outcome) -> Path:
         """Where the MLlib pipeline of an outcome stands."""
         return self.path / outcome
+
+    def onnx(self, outcome: Outcome) -> Path:
+        """The same model for a reader without a JVM."""
+        return self.path / f"{outcome}.onnx"
 
 
 def wait(models: Path, timeout_s: float, stopping: threading.Event) -> Bundle:
@@ -68,6 +74,7 @@ def manifest(path: Path) -> dict[str, str]:
 
 def seal(path: Path, card: dict[str, Any]) -> Bundle:
     """Writes the card and the manifest beside the pipelines that already stand in `path`."""
+    card = {"layout": LAYOUT, **card}
     (path / CARD).write_text(json.dumps(card, indent=2) + "\n")
     (path / MANIFEST).write_text(json.dumps(manifest(path), indent=2) + "\n")
     return Bundle(path, card)
@@ -113,6 +120,10 @@ def _intact(path: Path, listed: dict[str, str]) -> None:
 
 
 def _fits(path: Path, card: dict[str, Any]) -> None:
+    if card.get("layout", 1) != LAYOUT:
+        raise ChurnError(
+            f"The model {path.name} has layout {card.get('layout', 1)}; this release reads layout {LAYOUT}.", _MEND
+        )
     if card["features"]["hash"] == table_hash() and set(card["outcomes"]) == set(OUTCOMES):
         return
     known = {row["name"]: row for row in card["features"]["table"]}

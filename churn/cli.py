@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
+from churn import model_commands
 from churn import settings as configuration
 from churn.arguments import as_mode, as_ms, as_speed
 from churn.errors import ChurnError
@@ -29,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(model_commands.app, name="models")
 
 LogFile = Annotated[Path, typer.Argument(help="A Sparkify log: .json, .json.gz, .json.bz2 or .json.zst.")]
 Until = Annotated[str | None, typer.Option(help="Leave out what comes after it, e.g. 2018-11-12T00:00:00Z.")]
@@ -104,6 +107,9 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder of model bundles; by default the setting models.")] = None,
     until: Until = None,
     openings: Annotated[bool, typer.Option(help="Send the opening balances as of --until as well.")] = False,
+    accept_suspicious_auc: Annotated[
+        bool, typer.Option("--accept-suspicious-auc", help="Go on when the model is too good to be true.")
+    ] = False,
 ) -> None:
     """Train both models on a log and make the new bundle the current one.
 
@@ -119,12 +125,31 @@ def train(
         known = log if cut_ms is None else log.where(log["ts"] <= cut_ms)
         if openings:
             _open_balances(log, settings, cut_ms or 0)
-        made = job.train(known, out or settings.models, settings.labels, say)
+        made = job.train(known, out or settings.models, settings, say, accept_suspicious_auc)
     say(f"Model {made.version} is in {made.path} and is the current one.")
-    for outcome, figures in made.card["metrics"]["test"].items():
-        say(
-            f"  {outcome}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items() if value is not None)
-        )
+    say("Look at it: churn models show.")
+
+
+@app.command()
+def evaluate(
+    version: Annotated[str, typer.Argument(help="A version in the folder of models, or current.")],
+    events: Annotated[Path, typer.Option(help="A log of any users: .json, .json.gz, .json.bz2 or .json.zst.")],
+    models: Annotated[Path | None, typer.Option(help="Folder of model bundles; by default the setting models.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Judge a model on a log, by the figures of its card.
+
+    Example: churn evaluate current --events newer.json.gz --json
+    """
+    from churn import bundle
+    from churn.model_commands import table
+    from training import judge
+
+    settings = configuration.load()
+    held = bundle.load(models or settings.models, version)
+    with _history(events, settings, "churn evaluate") as log:
+        metrics = judge.evaluate(held, log, settings, say)
+    typer.echo(json.dumps(metrics) if as_json else "\n".join(table(metrics["test"])))
 
 
 @app.command()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from pyspark.ml import PipelineModel
 from pyspark.ml.functions import vector_to_array
@@ -10,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn.bundle import Bundle
+from churn.calibration import EDGE, Calibration, Sigmoid, from_card
 from churn.features import FEATURES, Feature
 from churn.outcomes import OUTCOMES, Outcome
 
@@ -20,9 +22,12 @@ def input_name(feature: Feature) -> str:
 
 
 def input_value(feature: Feature) -> Column:
-    """A feature as the model takes it: its transform and nothing else, so that numpy can do the same."""
+    """A feature as the model takes it: its transform and nothing else, so that numpy can do the same.
+
+    Rounded to a float, which is all that ONNX has: a tree decides alike on both sides.
+    """
     value = F.col(feature.name)
-    return F.log1p(value) if feature.transform == "log1p" else value
+    return (F.log1p(value) if feature.transform == "log1p" else value).cast("float").cast("double")
 
 
 def with_inputs(frame: DataFrame) -> DataFrame:
@@ -46,28 +51,47 @@ def load_scorer(bundle: Bundle) -> Callable[[DataFrame], DataFrame]:
     The step adds `p_cancel`, `p_lapse`, `risk` and `model_version`.
     """
     pipelines = [PipelineModel.load(str(bundle.pipeline(outcome))) for outcome in OUTCOMES]
+    calibrations = {outcome: from_card(bundle.card["calibration"][outcome]) for outcome in OUTCOMES}
 
     def score(frame: DataFrame) -> DataFrame:
         kept = frame.columns
         scored = with_inputs(frame)
         for pipeline in pipelines:
             scored = pipeline.transform(scored)
-        return with_risk(scored).select(
+        return with_risk(scored, calibrations).select(
             *kept, "p_cancel", "p_lapse", "risk", F.lit(bundle.version).alias("model_version")
         )
 
     return score
 
 
-def with_risk(frame: DataFrame) -> DataFrame:
+def with_risk(frame: DataFrame, calibrations: Mapping[Outcome, Calibration]) -> DataFrame:
     """Adds `p_cancel`, `p_lapse` = (1 - p_cancel)·q and `risk` = their sum, out of the pipelines' probabilities.
 
     q is the chance to fall silent of somebody who does not cancel: the two outcomes exclude each other.
     """
-    p_cancel, q = (vector_to_array(F.col(probability_name(outcome)))[1] for outcome in OUTCOMES)
+    said = {outcome: vector_to_array(F.col(probability_name(outcome)))[1] for outcome in OUTCOMES}
     return (
-        frame.withColumns({"p_cancel": p_cancel, "q": q})
+        frame.withColumns({f"said_{outcome}": chance for outcome, chance in said.items()})
+        .withColumns(
+            {
+                "p_cancel": calibrated(F.col("said_cancel"), calibrations["cancel"]),
+                "q": calibrated(F.col("said_lapse"), calibrations["lapse"]),
+            }
+        )
         .withColumn("p_lapse", (1 - F.col("p_cancel")) * F.col("q"))
         .withColumn("risk", F.col("p_cancel") + F.col("p_lapse"))
-        .drop("q")
+        .drop("q", *(f"said_{outcome}" for outcome in OUTCOMES))
     )
+
+
+def calibrated(chance: Column, calibration: Calibration) -> Column:
+    """`churn.calibration` as an expression."""
+    if isinstance(calibration, Sigmoid):
+        kept = F.greatest(F.lit(EDGE), F.least(F.lit(1 - EDGE), chance))
+        return 1 / (1 + F.exp(-(calibration.slope * F.log(kept / (1 - kept)) + calibration.intercept)))
+    knots = list(zip(calibration.x, calibration.y, strict=True))
+    line = F.when(chance <= knots[0][0], knots[0][1])
+    for (x0, y0), (x1, y1) in pairwise(knots):
+        line = line.when(chance <= x1, y0 + (chance - x0) * ((y1 - y0) / (x1 - x0)))
+    return line.otherwise(knots[-1][1])

@@ -52,5 +52,8 @@ def start(
     )
     if brief:
         # A tenth less time for a job of a minute: docs/decisions/0004-jvm-options.md.
-        builder = builder.config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        # The first compiler alone is given 48 MB for its code, which a search over models fills; then nothing is
+        # compiled any more.
+        options = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
+        builder = builder.config("spark.driver.extraJavaOptions", options)
     return builder.getOrCreate()

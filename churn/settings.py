@@ -24,6 +24,8 @@ from churn.errors import ChurnError
 PROJECT = Path(__file__).resolve().parent.parent
 DAY_MS = 86_400_000
 
+CalibrationKind = Literal["sigmoid", "isotonic"]
+CandidateKind = Literal["logistic", "forest", "boosting"]
 Mode = Literal["realtime", "microbatch"]
 
 
@@ -80,6 +82,32 @@ class Labels(_Section):
     folds: int = Field(5, ge=2)
 
 
+class Training(_Section):
+    """How a model is chosen and judged."""
+
+    candidates: tuple[CandidateKind, ...] = Field(
+        ("logistic", "forest", "boosting"), min_length=1, description="kinds of model that are tried"
+    )
+    search: bool = Field(True, description="try every candidate; otherwise the first of the simplest kind is taken")
+    tested_parts: int = Field(3, ge=1, le=3, description="how many fifths of the dates, the last ones, are tested on")
+    calibration: CalibrationKind = Field("sigmoid", description="sigmoid or isotonic")
+    auc_ceiling: float = Field(
+        0.82, gt=0.5, le=1, description="an AUC for cancel that is surely above it is taken for a leak"
+    )
+    resamples: int = Field(200, ge=0, description="of users, for the intervals of the figures")
+    max_rows: int = Field(200_000, ge=1000, description="training rows beyond it are thinned evenly")
+
+
+class Bands(_Section):
+    """Where the bands of a new model begin: from what a team can do, or with `customer_value` from money."""
+
+    alerts_per_thousand_per_day: float = Field(5.0, gt=0, description="alerts a team can take, per 1,000 active users")
+    medium_share: float = Field(0.2, gt=0, lt=1, description="share of active users in the medium band or above")
+    customer_value: float | None = Field(None, gt=0, description="what a customer is worth, in your currency")
+    offer_cost: float = Field(0.02, gt=0, description="what an offer costs, in the same unit")
+    offer_success: float = Field(0.2, gt=0, le=1, description="chance that an offer keeps somebody who would leave")
+
+
 class Policy(_Section):
     """When a risk is worth a call. Thresholds left out are taken from the model's card."""
 
@@ -111,6 +139,8 @@ class Settings(BaseSettings):
     stream: Stream = Stream()
     publish: Publish = Publish()
     labels: Labels = Labels()
+    training: Training = Training()
+    bands: Bands = Bands()
     policy: Policy = Policy()
     api: Api = Api()
 

@@ -17,7 +17,7 @@ import redis
 from churn import jars, java, topics
 from churn.embedded import Broker, Valkey
 from churn.events import encode
-from churn.settings import DAY_MS, PROJECT, Kafka, Labels
+from churn.settings import DAY_MS, PROJECT, Kafka, Labels, Settings, Training
 from churn.simulator import Simulation
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # A slow machine is no fault of the program: time limits are what pytest-timeout is for.
 hypothesis.settings.register_profile("churn", deadline=None)
 hypothesis.settings.load_profile("churn")
+
+QUICK = Settings(labels=Labels(folds=3), training=Training(search=False, tested_parts=1, resamples=20))
+"""A model in as little time as it takes."""
 
 MUST_RUN = ("servers", "spark")
 """Tests with these markers guard the real thing: one that could not run has guarded nothing, so it fails."""
@@ -125,7 +128,7 @@ def models(spark: SparkSession, simulated_log: Path, tmp_path_factory: pytest.Te
     from training.job import train  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("models")
-    train(read_log(spark.read.text(str(simulated_log))).persist(), folder, Labels(folds=2), lambda _: None)
+    train(read_log(spark.read.text(str(simulated_log))).persist(), folder, QUICK, lambda _: None)
     return folder
 
 

@@ -96,6 +96,7 @@ def test_every_churn_command_of_the_documents_exists() -> None:
     from churn.cli import app  # noqa: PLC0415 (only here)
 
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    known |= {str(group.name) for group in app.registered_groups}
     named = {
         name
         for path in written()

@@ -1,73 +1,115 @@
-"""How good a model is on users and dates that it never saw."""
+"""How good the whole procedure is on users and dates that it never saw; and a bundle on any log."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from churn.model import with_risk
+from churn.calibration import Calibration
 from churn.outcomes import OUTCOMES, Outcome
-from training import pipeline
+from churn.settings import CalibrationKind
+from training import calibrate, pipeline
+from training.candidates import Candidate
+from training.metrics import Figures, Foreseen, Vector, figures
+from training.rows import to_pandas
+from training.snapshots import FACTS
+from training.splits import Split, Splits
 
-TRAINED_SHARE = 0.6
-"""Folds train on the first part of the snapshot dates and are tested on the rest."""
+KEPT = ("user_id", "as_of", *FACTS, *OUTCOMES, "paid", "tenure_days", "silence_days")
+"""What of a tested row the figures and the report need."""
 
-MEDIUM_SHARE, HIGH_SHARE = 0.20, 0.05
-"""Shares of active users, by risk, that the thresholds of the bands are set to hold."""
+Chosen = Mapping[tuple[Outcome, int], Candidate]
+"""The candidate for an outcome and a test fold."""
 
 
-def out_of_fold(rows: DataFrame, folds: int, time_cut_ms: int) -> pd.DataFrame:
-    """Probabilities for rows after `time_cut_ms`, each from a model that saw neither its user nor its dates.
+def out_of_fold(
+    rows: DataFrame, splits: Splits, chosen: Chosen, kind: CalibrationKind, say: Callable[[str], None]
+) -> pd.DataFrame:
+    """Probabilities for every test row, each from a model that saw neither its user nor its dates.
 
     Returns:
-        `user_id, as_of, on_grid, cancel, lapse, p_cancel, p_lapse, risk` of every fold, pooled.
+        :data:`KEPT`, `p_cancel, p_lapse, risk`, and `said_cancel, said_lapse`: what the models said before calibration.
     """
-    return pd.concat([_tested(rows, fold, time_cut_ms) for fold in range(folds)], ignore_index=True)
+    parts = []
+    for fold in range(splits.folds):
+        parts += [_tested(rows, split, chosen, kind) for split in splits.tests(fold)]
+        say(f"Tested fold {fold + 1} of {splits.folds}.")
+    return with_risk(pd.concat(parts, ignore_index=True))
 
 
-def _tested(rows: DataFrame, fold: int, time_cut_ms: int) -> pd.DataFrame:
-    trained = rows.where((F.col("fold") != fold) & (F.col("as_of") <= time_cut_ms))
-    tested = rows.where((F.col("fold") == fold) & (F.col("as_of") > time_cut_ms))
-    for model in pipeline.fit_both(trained).values():
-        tested = model.transform(tested)
-    scored = with_risk(tested).select("user_id", "as_of", "on_grid", *OUTCOMES, "p_cancel", "p_lapse", "risk")
-    return scored.toPandas()
+def _tested(rows: DataFrame, split: Split, chosen: Chosen, kind: CalibrationKind) -> pd.DataFrame:
+    trained, later, tested = (rows.where(cell.rows()).persist() for cell in (split.train, split.calibrate, split.test))
+    try:
+        # Side by side: a fit is many small Spark jobs, and one alone leaves a core idle.
+        with ThreadPoolExecutor(len(OUTCOMES)) as pool:
+            said = pool.map(lambda o: _said(trained, later, tested, o, chosen[o, split.fold], kind), OUTCOMES)
+        return to_pandas(tested.select(*KEPT)).assign(**{name: each for part in said for name, each in part.items()})
+    finally:
+        for frame in (trained, later, tested):
+            frame.unpersist()
 
 
-def metrics(scored: pd.DataFrame, outcome: Outcome) -> dict[str, float | int | None]:
-    """Figures of one outcome over pooled out-of-fold rows.
+def _said(
+    trained: DataFrame,
+    later: DataFrame,
+    tested: DataFrame,
+    outcome: Outcome,
+    candidate: Candidate,
+    kind: CalibrationKind,
+) -> dict[str, Vector]:
+    """What a model says of the tested rows, before and after calibration."""
+    model = pipeline.fit(trained, outcome, candidate)
+    chance = pipeline.chance(outcome).alias("chance")
+    held = to_pandas(pipeline.usable(model.transform(later), outcome).select(outcome, chance))
+    apply = calibrate.fit(kind, held["chance"].to_numpy(), held[outcome].to_numpy())
+    said = to_pandas(model.transform(tested).select(chance))["chance"].to_numpy()
+    return {f"said_{outcome}": said, f"q_{outcome}": apply(said)}
 
-    `auc` is the area under the ROC curve; `pr_auc_over_base` the average precision as a multiple of the base rate;
-    `lift_at_10` the rate in the top tenth over the base rate; `brier_skill` 1 - Brier / Brier of the base rate.
-    Where nobody or everybody had the outcome, only the counts are given.
-    """
-    chance, label = scored[f"p_{outcome}"].to_numpy(), scored[outcome].to_numpy()
-    base = float(label.mean()) if len(label) else None
-    counts = {"n": len(label), "positives": int(label.sum()), "base_rate": base}
-    if not base or base == 1:
-        return counts
-    top = np.argsort(-chance, kind="stable")[: max(1, len(chance) // 10)]
+
+def with_risk(scored: pd.DataFrame) -> pd.DataFrame:
+    """Adds `p_cancel`, `p_lapse` and `risk`: who cancels does not lapse."""
+    p_cancel = scored["q_cancel"]
+    p_lapse = (1 - p_cancel) * scored["q_lapse"]
+    return scored.drop(columns=["q_cancel", "q_lapse"]).assign(
+        p_cancel=p_cancel, p_lapse=p_lapse, risk=p_cancel + p_lapse, leaves=scored["cancel"] + scored["lapse"]
+    )
+
+
+COLUMNS = {"cancel": ("cancel", "p_cancel"), "lapse": ("lapse", "p_lapse"), "risk": ("leaves", "risk")}
+"""Label and probability of each thing that is foreseen."""
+
+
+def report(scored: pd.DataFrame, resamples: int) -> dict[str, dict[str, Figures]]:
+    """Figures of both outcomes and of the risk: on the grid, at events, where the stream scores, and of cold users."""
+    warm, grid = ~scored["cold"], scored["on_grid"]
+    views = {
+        "test": scored[grid & warm],
+        "test_at_events": scored[~grid & warm],
+        "test_cold": scored[grid & ~warm],
+    }
     return {
-        "auc": float(roc_auc_score(label, chance)),
-        "pr_auc_over_base": float(average_precision_score(label, chance)) / base,
-        "lift_at_10": float(label[top].mean()) / base,
-        "brier_skill": 1 - float(brier_score_loss(label, chance)) / (base * (1 - base)),
-        **counts,
+        name: {
+            what: figures(Foreseen.of(rows, label, chance), resamples if name == "test" else resamples // 4)
+            for what, (label, chance) in COLUMNS.items()
+        }
+        for name, rows in views.items()
     }
 
 
-def thresholds(scored: pd.DataFrame) -> dict[str, float]:
-    """Risk at which the medium and the high band begin, from the grid rows: what active users look like."""
-    risk = scored.loc[scored["on_grid"], "risk"]
-    return {"medium": float(risk.quantile(1 - MEDIUM_SHARE)), "high": float(risk.quantile(1 - HIGH_SHARE))}
+def final_calibrations(scored: pd.DataFrame, kind: CalibrationKind) -> dict[Outcome, Calibration]:
+    """Calibrations for the final models, fitted on all that was said out of fold."""
+    held: dict[Outcome, pd.DataFrame] = {"cancel": scored, "lapse": scored[scored["cancel"] == 0]}
+    return {
+        outcome: calibrate.fit(kind, rows[f"said_{outcome}"].to_numpy(), rows[outcome].to_numpy(dtype=np.float64))
+        for outcome, rows in held.items()
+    }
 
 
-def report(scored: pd.DataFrame) -> dict[str, Any]:
-    """Metrics of both outcomes, on grid rows and on event rows: the stream scores at events."""
-    views = {"test": scored[scored["on_grid"]], "test_at_events": scored[~scored["on_grid"]]}
-    return {name: {outcome: metrics(rows, outcome) for outcome in OUTCOMES} for name, rows in views.items()}
+def enough(scored: pd.DataFrame, outcomes: Sequence[Outcome], fewest: int) -> tuple[Outcome, int] | None:
+    """The first outcome that too few tested rows ended in, and how many did; None when all is well."""
+    counts = ((outcome, int(scored[outcome].sum())) for outcome in outcomes)
+    return next((found for found in counts if found[1] < fewest), None)

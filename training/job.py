@@ -4,123 +4,157 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as release
 from pathlib import Path
 from typing import Any
 
 import numpy
+import onnxruntime
 import pandas
 import pyspark
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
-from churn import bundle
+from churn import bundle, calibration
 from churn.errors import ChurnError
-from churn.features import LANDMARK_MS, table_hash
-from churn.outcomes import OUTCOMES
-from churn.settings import DAY_MS, Labels
-from training import evaluate, pipeline
+from churn.features import LANDMARK_MS, NAMES, table_hash
+from churn.outcomes import OUTCOMES, Outcome
+from churn.settings import DAY_MS, Settings
+from training import bands, baselines, evaluate, firewall, onnx, pipeline, selection
+from training.candidates import Candidate
+from training.leaky import leaky_auc
+from training.rows import fingerprint, kept, require_span, to_pandas
 from training.snapshots import snapshots
+from training.splits import PARTS, Splits
 
 FEWEST_POSITIVES = 20
 
+Say = Callable[[str], None]
 
-def train(log: DataFrame, models: Path, labels: Labels, say: Callable[[str], None]) -> bundle.Bundle:
+
+def train(log: DataFrame, models: Path, settings: Settings, say: Say, accept_suspicious: bool = False) -> bundle.Bundle:
     """Trains on one log and makes the new bundle the current one.
 
     Args:
         log: events as `churn.parsing.read_log` gives them; it is read several times.
         models: the folder of bundles.
-        labels: outcomes' settings.
+        settings: labels, training, bands, policy.
         say: told of each step.
+        accept_suspicious: go on when the AUC for cancel is above the ceiling.
 
     Raises:
         ChurnError: the log is too short, or too few users leave in it.
+        LeakError: the features seem to know the outcome.
     """
+    firewall.pages()
     facts = fingerprint(log)
     say(f"Read {facts['events']:,} events of {facts['users']:,} users.")
-    rows = _rows(log, labels, (facts["first_ms"], facts["last_ms"]))
-    say(f"Made {rows.count():,} snapshot rows; fitting {labels.folds} folds of users and the final model.")
-    first, last = rows.agg(F.min("as_of"), F.max("as_of")).first() or (0, 0)
-    time_cut = int(first + (last - first) * evaluate.TRAINED_SHARE)
-    tested = evaluate.out_of_fold(rows, labels.folds, time_cut)
-    _enough(tested)
-    card = _card(labels, facts) | {
-        "split": {"folds": labels.folds, "trained_until_ms": time_cut, "held_out": "users and dates"},
-        "metrics": evaluate.report(tested),
-        "thresholds": evaluate.thresholds(tested),
+    span_ms = (facts["first_ms"], facts["last_ms"])
+    require_span(settings.labels, span_ms, PARTS)
+    rows, count = kept(pipeline.assemble(snapshots(log, settings.labels, span_ms)), settings.training.max_rows)
+    say(f"Made {count:,} snapshot rows; {rows.count():,} are kept.")
+    splits = _splits(rows, settings)
+    firewall.rows(log, rows, settings.labels, splits)
+    tried, chosen = selection.select(rows, splits, settings.training, say)
+    scored = evaluate.out_of_fold(rows, splits, chosen, settings.training.calibration, say)
+    metrics = _judged(log, rows, scored, splits, settings)
+    firewall.believable(metrics["test"]["cancel"], settings.training.auc_ceiling, accept_suspicious)
+    say("Evaluated on held-out users and dates; fitting the final models on all rows.")
+    final = {o: selection.overall(tried[o]) if tried[o] else chosen[o, 0] for o in OUTCOMES}
+    calibrated = evaluate.final_calibrations(scored, settings.training.calibration)
+    card = _card(settings, facts) | {
+        "models": {outcome: final[outcome].to_card() for outcome in OUTCOMES},
+        "calibration": {outcome: calibration.to_card(fitted) for outcome, fitted in calibrated.items()},
+        "split": {"folds": splits.folds, "edges_ms": splits.edges_ms, "held_out": "users and dates"},
+        "selection": {outcome: [one.to_card() for one in tried[outcome]] for outcome in OUTCOMES},
+        "metrics": metrics,
+        "thresholds": bands.thresholds(
+            scored[scored["on_grid"]], settings.bands, settings.policy, settings.labels.grid_days
+        ),
+        "reference": _reference(rows),
     }
-    say("Evaluated on held-out users and dates; fitting the final model on all rows.")
-    made = _save(rows, models, card)
-    bundle.use(models, made.version)
-    return made
+    result = _save(rows, models, card, final)
+    bundle.use(models, result.version)
+    return result
 
 
-def fingerprint(log: DataFrame) -> dict[str, Any]:
-    """Size and span of a log, and a sum over its events' identities that does not depend on their order."""
-    row = log.agg(
-        F.count("*").alias("events"),
-        F.countDistinct("user_id").alias("users"),
-        F.min("ts").alias("first_ms"),
-        F.max("ts").alias("last_ms"),
-        F.sum(F.xxhash64("user_id", "session_id", "item", "ts", "page").cast("decimal(38,0)"))
-        .cast("string")
-        .alias("sum"),
-    ).first()
-    facts: dict[str, Any] = row.asDict() if row else {}
-    if not facts.get("events"):
-        raise ChurnError(
-            "The log holds no valid event of a user.", "Give a log of Sparkify events, one JSON object a line."
-        )
-    return facts
+def _judged(
+    log: DataFrame, rows: DataFrame, scored: pandas.DataFrame, splits: Splits, settings: Settings
+) -> dict[str, Any]:
+    """The metrics of the card: the model's own, what it must beat, and what the leaky protocol would have claimed."""
+    _enough(scored)
+    compared = baselines.compare(to_pandas(rows.select(*baselines.COLUMNS)), splits)
+    metrics: dict[str, Any] = {**evaluate.report(scored, settings.training.resamples), "baselines": compared}
+    if settings.training.search:
+        metrics["leaky_protocol"] = {"cancel": {"auc": leaky_auc(log)}}
+    return metrics
 
 
-def _rows(log: DataFrame, labels: Labels, span_ms: tuple[int, int]) -> DataFrame:
-    days = (span_ms[1] - span_ms[0]) / DAY_MS
-    needed = labels.warm_up_days + labels.horizon_days + 2
-    if days < needed:
-        raise ChurnError(
-            f"The log spans {days:.1f} days; training needs {needed} (warm-up {labels.warm_up_days}, "
-            f"horizon {labels.horizon_days}, two to learn from).",
-            "Give a longer log, or lower labels.warm_up_days or labels.horizon_days.",
-        )
-    rows = pipeline.assemble(snapshots(log, labels, span_ms))
-    # Few rows, many passes: more partitions would only be more tasks to start. The order makes a run repeatable.
-    return rows.coalesce(1).sortWithinPartitions("user_id", "as_of").persist()
+def _splits(rows: DataFrame, settings: Settings) -> Splits:
+    first, last = rows.agg(F.min("as_of"), F.max("as_of")).first() or (None, None)
+    if first is None or last is None:
+        raise ChurnError("The log gives no training row.", "Give a log in which users are seen over more days.")
+    return Splits.of(settings.labels.folds, first, last, settings.training.tested_parts)
 
 
 def _enough(tested: pandas.DataFrame) -> None:
-    for outcome in OUTCOMES:
-        positives = int(tested[outcome].sum())
-        if positives < FEWEST_POSITIVES:
-            raise ChurnError(
-                f"Only {positives} held-out rows end in {outcome}; no figure about them could be trusted.",
-                f"Give a log with more users or more days: at least {FEWEST_POSITIVES} are needed.",
-            )
+    if few := evaluate.enough(tested, OUTCOMES, FEWEST_POSITIVES):
+        outcome, positives = few
+        raise ChurnError(
+            f"Only {positives} held-out rows end in {outcome}; no figure about them could be trusted.",
+            f"Give a log with more users or more days: at least {FEWEST_POSITIVES} are needed.",
+        )
 
 
-def _card(labels: Labels, facts: dict[str, Any]) -> dict[str, Any]:
+def _reference(rows: DataFrame) -> dict[str, float]:
+    """The typical user: the median of each feature over active users on the grid."""
+    on_grid = rows.where("on_grid")
+    medians = on_grid.approxQuantile(list(NAMES), [0.5], 0.001)
+    return {name: median[0] for name, median in zip(NAMES, medians, strict=True)}
+
+
+def _card(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
     created = datetime.now(UTC)
     return {
         "version": f"{created:%Y%m%dT%H%M%S%fZ}",
         "created": created.isoformat(timespec="milliseconds"),
-        "model": {"kind": "logistic regression", "regularisation": pipeline.REGULARISATION},
         "outcomes": list(OUTCOMES),
         "features": {"hash": table_hash(), "landmark_ms": LANDMARK_MS, "table": bundle.feature_rows()},
-        "labels": labels.model_dump(),
-        "data": facts,
-        "software": {"pyspark": pyspark.__version__, "numpy": numpy.__version__, "churn": release("sparkify-churn")},
+        "labels": settings.labels.model_dump(),
+        "training": settings.training.model_dump(mode="json"),
+        "bands": settings.bands.model_dump(),
+        "data": {**facts, "days": round((facts["last_ms"] - facts["first_ms"]) / DAY_MS, 2)},
+        "software": {
+            "pyspark": pyspark.__version__,
+            "numpy": numpy.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "churn": release("sparkify-churn"),
+        },
     }
 
 
-def _save(rows: DataFrame, models: Path, card: dict[str, Any]) -> bundle.Bundle:
+def _save(rows: DataFrame, models: Path, card: dict[str, Any], final: Mapping[Outcome, Candidate]) -> bundle.Bundle:
     """Fits on every row and writes the bundle beside its final place, then moves it there in one step."""
-    building = models / f".building-{os.getpid()}"
-    shutil.rmtree(building, ignore_errors=True)
-    for outcome, model in pipeline.fit_both(rows).items():
-        pipeline.deployable(model, outcome).write().overwrite().save(str(building / outcome))
-    bundle.seal(building, card)
-    building.rename(models / card["version"])
+    with _building(models) as folder:
+        for outcome in OUTCOMES:
+            model = pipeline.fit(rows, outcome, final[outcome])
+            onnx.write(rows.sparkSession, model, outcome, folder / f"{outcome}.onnx")
+            pipeline.deployable(model, outcome).write().overwrite().save(str(folder / outcome))
+        bundle.seal(folder, card)
+        folder.rename(models / card["version"])
     return bundle.load(models, card["version"])
+
+
+@contextmanager
+def _building(models: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards, unless it was moved away: nothing half-written stays among the models."""
+    folder = models / f".building-{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,19 +1,19 @@
-"""The MLlib model of one outcome: a regularised logistic regression on the transformed features."""
+"""The MLlib model of one outcome: rows in, fitted model and pipeline out."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
-from pyspark.ml import PipelineModel
-from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
+from pyspark.ml import Model, PipelineModel
 from pyspark.ml.feature import VectorAssembler
-from pyspark.sql import DataFrame
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
-from churn.features import FEATURES
+from churn.features import FEATURES, NAMES
 from churn.model import input_name, probability_name, vector_name, with_inputs
 from churn.outcomes import OUTCOMES, Outcome
+from training.candidates import Candidate
+from training.snapshots import FACTS
 
-REGULARISATION = 0.01
 INPUTS = "inputs"
 
 
@@ -22,34 +22,35 @@ def _assembler(column: str) -> VectorAssembler:
 
 
 def assemble(rows: DataFrame) -> DataFrame:
-    """Features to one vector: assembled once, so that every fit plans a few columns only."""
-    return (
-        _assembler(INPUTS).transform(with_inputs(rows)).select("user_id", "as_of", "on_grid", "fold", *OUTCOMES, INPUTS)
-    )
+    """Adds the features as one vector: assembled once, so that every fit plans a few columns only."""
+    return _assembler(INPUTS).transform(with_inputs(rows)).select("user_id", "as_of", *FACTS, *OUTCOMES, *NAMES, INPUTS)
 
 
-def fit(rows: DataFrame, outcome: Outcome) -> LogisticRegressionModel:
-    """Fits one outcome on assembled rows. `lapse` learns only from those who do not cancel."""
-    usable = rows if outcome == "cancel" else rows.where("cancel = 0")
-    regression = LogisticRegression(
-        featuresCol=INPUTS,
-        labelCol=outcome,
-        probabilityCol=probability_name(outcome),
-        rawPredictionCol=f"{outcome}_raw",
-        predictionCol=f"{outcome}_prediction",
-        regParam=REGULARISATION,
-        maxIter=50,
-    )
-    model: LogisticRegressionModel = regression.fit(usable)
+def usable(rows: DataFrame, outcome: Outcome) -> DataFrame:
+    """Rows that say something about an outcome: `lapse` is asked only of those who do not cancel."""
+    return rows if outcome == "cancel" else rows.where("cancel = 0")
+
+
+def fit(rows: DataFrame, outcome: Outcome, candidate: Candidate) -> Model:
+    """Fits one outcome on assembled rows."""
+    columns = {
+        "featuresCol": INPUTS,
+        "labelCol": outcome,
+        "probabilityCol": probability_name(outcome),
+        "rawPredictionCol": f"{outcome}_raw",
+        "predictionCol": f"{outcome}_prediction",
+    }
+    model: Model = candidate.estimator(columns).fit(usable(rows, outcome))
     return model
 
 
-def fit_both(rows: DataFrame) -> dict[Outcome, LogisticRegressionModel]:
-    """Fits both outcomes side by side: a fit is many small Spark jobs, and one alone leaves a core idle."""
-    with ThreadPoolExecutor(len(OUTCOMES)) as pool:
-        return dict(zip(OUTCOMES, pool.map(lambda outcome: fit(rows, outcome), OUTCOMES), strict=True))
+def chance(outcome: Outcome) -> Column:
+    """The probability that a fitted model has added, before calibration."""
+    return vector_to_array(F.col(probability_name(outcome)))[1]
 
 
-def deployable(model: LogisticRegressionModel, outcome: Outcome) -> PipelineModel:
+def deployable(model: Model, outcome: Outcome) -> PipelineModel:
     """The fitted model with its own assembler before it: columns of input in, probabilities out."""
-    return PipelineModel([_assembler(vector_name(outcome)), model.setFeaturesCol(vector_name(outcome))])
+    alone = model.copy()
+    alone.set(alone.getParam("featuresCol"), vector_name(outcome))
+    return PipelineModel([_assembler(vector_name(outcome)), alone])

@@ -10,6 +10,12 @@ from churn.features import NAMES
 from churn.outcomes import OUTCOMES
 from churn.settings import DAY_MS, Labels
 
+COLD_DAYS = 7
+"""Somebody seen for less is cold: figures about them are told apart."""
+
+FACTS = ("on_grid", "fold", "cold", "days_to_cancel")
+"""What is known of a row beside its features and labels; no model sees it."""
+
 
 def snapshots(log: DataFrame, labels: Labels, span_ms: tuple[int, int]) -> DataFrame:
     """One row per user and moment: a grid of heartbeats, and a sample of the events.
@@ -20,7 +26,8 @@ def snapshots(log: DataFrame, labels: Labels, span_ms: tuple[int, int]) -> DataF
         span_ms: first and last time in the log.
 
     Returns:
-        `user_id, as_of`, every feature, `on_grid`, `fold` (0 to folds - 1), `cancel` and `lapse` (0 or 1).
+        `user_id, as_of`, `on_grid`, `fold` (0 to folds - 1), `cold`, `days_to_cancel` (null for somebody who never
+        does), `cancel` and `lapse` (0 or 1), and every feature.
         Users who were cancelled or lapsed at `as_of` give no row, nor do moments in the warm-up or within
         a horizon of the end of the log.
     """
@@ -29,13 +36,19 @@ def snapshots(log: DataFrame, labels: Labels, span_ms: tuple[int, int]) -> DataF
     drawn = log.withColumns({"is_grid": F.lit(False), "is_drawn": _drawn(labels.event_rows)})
     marked = drawn.unionByName(grid(log, labels, first, last), allowMissingColumns=True)
     balances = rolling.running_balances(with_moments(marked), _stretch_facts())
-    rows = balances.withColumns(_future()).where(F.col("moment").between(first, last) & (F.col("marked")))
+    rows = balances.withColumns(_before_and_after()).where(F.col("moment").between(first, last) & (F.col("marked")))
     active = rows.where(rolling.status(horizon) == "active")
     return (
         rolling.features(active)
         .withColumns(_labels(horizon))
-        .withColumn("fold", _fold(labels.folds))
-        .select("user_id", "as_of", "on_grid", "fold", *OUTCOMES, *NAMES)
+        .withColumns(
+            {
+                "fold": _fold(labels.folds),
+                "cold": F.col("as_of") - F.col("first_seen") < COLD_DAYS * DAY_MS,
+                "days_to_cancel": (F.col("cancels_at") - F.col("as_of")) / DAY_MS,
+            }
+        )
+        .select("user_id", "as_of", *FACTS, *OUTCOMES, *NAMES)
     )
 
 
@@ -57,9 +70,11 @@ def _stretch_facts() -> dict[str, Column]:
     }
 
 
-def _future() -> dict[str, Column]:
-    later = Window.partitionBy("user_id").orderBy("moment").rowsBetween(1, Window.unboundedFollowing)
+def _before_and_after() -> dict[str, Column]:
+    moments = Window.partitionBy("user_id").orderBy("moment")
+    later = moments.rowsBetween(1, Window.unboundedFollowing)
     return {
+        "first_seen": F.min("first_event").over(moments.rowsBetween(Window.unboundedPreceding, 0)),
         "next_event": F.min("first_event").over(later),
         "cancels_at": F.min("first_cancelled").over(later),
     }

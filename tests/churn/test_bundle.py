@@ -79,6 +79,13 @@ def test_a_first_model_is_waited_for(made: Path) -> None:
         bundle.wait(made, 0, threading.Event())
 
 
+def test_a_bundle_of_another_layout_is_refused(made: Path) -> None:
+    card = json.loads((made / "v1" / "card.json").read_text())
+    bundle.seal(made / "v1", card | {"layout": 1})
+    with pytest.raises(ChurnError, match="has layout 1; this release reads layout 2"):
+        bundle.load(made)
+
+
 @pytest.mark.spark
 def test_a_trained_bundle_scores_as_its_weights_say(spark: SparkSession, models: Path) -> None:
     from pyspark.ml import PipelineModel  # noqa: PLC0415
@@ -90,11 +97,13 @@ def test_a_trained_bundle_scores_as_its_weights_say(spark: SparkSession, models:
     frame = spark.createDataFrame([(i, *map(float, row)) for i, row in enumerate(values)], ["row", *NAMES])
     inputs = np.column_stack(
         [np.log1p(column) if f.transform == "log1p" else column for f, column in zip(FEATURES, values.T, strict=True)]
-    )
+    ).astype(np.float32)
     chances = {}
     for outcome in OUTCOMES:
         weights = PipelineModel.load(str(trained.pipeline(outcome))).stages[-1]
-        chances[outcome] = 1 / (1 + np.exp(-(inputs @ weights.coefficients.toArray() + weights.intercept)))
+        margin = inputs.astype(np.float64) @ weights.coefficients.toArray() + weights.intercept
+        held = trained.card["calibration"][outcome]
+        chances[outcome] = 1 / (1 + np.exp(-(held["slope"] * margin + held["intercept"])))
     for row in load_scorer(trained)(frame).collect():
         p_cancel, q = chances["cancel"][row["row"]], chances["lapse"][row["row"]]
         assert math.isclose(row["p_cancel"], p_cancel, rel_tol=1e-9)
@@ -107,7 +116,7 @@ def test_a_trained_bundle_scores_as_its_weights_say(spark: SparkSession, models:
 @pytest.mark.spark
 def test_the_card_tells_how_it_was_made(models: Path) -> None:
     card = bundle.load(models).card
-    assert set(card["metrics"]["test"]) == set(OUTCOMES)
+    assert set(card["metrics"]["test"]) == {*OUTCOMES, "risk"}
     assert card["metrics"]["test"]["cancel"]["n"] > card["metrics"]["test"]["cancel"]["positives"] > 0
     assert 0 < card["thresholds"]["medium"] < card["thresholds"]["high"] < 1
     assert {row["name"] for row in card["features"]["table"]} == set(NAMES)
@@ -116,11 +125,11 @@ def test_the_card_tells_how_it_was_made(models: Path) -> None:
 @pytest.mark.spark
 def test_a_log_that_is_too_short_is_refused(spark: SparkSession, tmp_path: Path, simulated_log: Path) -> None:
     from churn.parsing import read_log  # noqa: PLC0415
-    from churn.settings import Labels  # noqa: PLC0415
+    from churn.settings import Settings  # noqa: PLC0415
     from training.job import train  # noqa: PLC0415
 
     log = read_log(spark.read.text(str(simulated_log)))
     first = log.agg({"ts": "min"}).collect()[0][0]
-    with pytest.raises(ChurnError, match=r"spans .* days; training needs 30"):
-        train(log.where(log["ts"] < first + 20 * 86_400_000), tmp_path, Labels(), lambda _: None)
+    with pytest.raises(ChurnError, match=r"spans .* days; training needs 33"):
+        train(log.where(log["ts"] < first + 20 * 86_400_000), tmp_path, Settings(), lambda _: None)
     assert list(tmp_path.iterdir()) == []

@@ -110,7 +110,7 @@ def test_every_setting_is_documented_as_it_is() -> None:
     told = meanings()
     table = []
     for name, value in defaults().items():
-        default = "from the card of the model" if value is None else f"`{json.dumps(value)}`"
+        default = "unset" if value is None else f"`{json.dumps(value)}`"
         table.append(f"| `{name}` | {default} | {told.get(name)} |")
     assert rows == table, "docs/settings.md must hold these rows:\n" + "\n".join(table)
 

@@ -1,0 +1,126 @@
+"""Scores and reasons without a JVM: the bundle's ONNX files, its calibration, and group occlusion by driver.
+
+A reason replaces all features of one driver by other values, those of a typical user or of an earlier moment, scores
+again, and tells the difference: it says what the model would answer, and adds up to nothing by design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from churn import calibration
+from churn.bundle import Bundle
+from churn.features import FEATURES, Driver, Feature
+from churn.outcomes import OUTCOMES
+from churn.phrases import phrase
+
+Matrix = NDArray[np.float64]
+
+DRIVERS: tuple[Driver, ...] = get_args(Driver)
+
+
+@dataclass(frozen=True)
+class Risks:
+    """Probabilities of `n` users, each an array of that length."""
+
+    p_cancel: Matrix
+    p_lapse: Matrix
+
+    @property
+    def risk(self) -> Matrix:
+        """Chance of either: the two exclude each other."""
+        return self.p_cancel + self.p_lapse
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one driver does to a user's risk.
+
+    Attributes:
+        driver: the category.
+        difference: risk now, less the risk with this driver as it is to be compared with. Positive raises the risk.
+        words: the user's figure and the other one, in words.
+    """
+
+    driver: Driver
+    difference: float
+    words: str
+
+
+class Explainer:
+    """Scores feature values by a verified bundle.
+
+    Args:
+        bundle: as `churn.bundle.load` returns it.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        options = onnxruntime.SessionOptions()
+        # One user is eight rows: a second thread costs more than it brings.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._sessions = [
+            onnxruntime.InferenceSession(str(bundle.onnx(outcome)), options, providers=["CPUExecutionProvider"])
+            for outcome in OUTCOMES
+        ]
+        self._calibrations = [calibration.from_card(bundle.card["calibration"][outcome]) for outcome in OUTCOMES]
+        reference: Mapping[str, Any] = bundle.card["reference"]
+        self.reference: dict[str, float] = {feature.name: float(reference[feature.name]) for feature in FEATURES}
+
+    def scores(self, features: Matrix) -> Risks:
+        """Scores users.
+
+        Args:
+            features: raw values, one row per user, columns in the order of `churn.features.NAMES`.
+        """
+        inputs = model_inputs(features)
+        p_cancel, q = (
+            apply(_chance(session, inputs)) for session, apply in zip(self._sessions, self._calibrations, strict=True)
+        )
+        return Risks(p_cancel, (1 - p_cancel) * q)
+
+    def reasons(self, features: Mapping[str, float], against: Mapping[str, float] | None = None) -> list[Reason]:
+        """Each driver's part in a user's risk, the largest first.
+
+        Args:
+            features: raw values by name.
+            against: what to compare with; by default a typical user, else the same user at an earlier moment.
+        """
+        other, beside = (self.reference, "typical") if against is None else (against, "before")
+        risk = self.scores(_occluded(features, other)).risk
+        found = [
+            Reason(driver, float(risk[0] - risk[place]), phrase(driver, features, other, beside))
+            for place, driver in enumerate(DRIVERS, 1)
+        ]
+        return sorted(found, key=lambda reason: -abs(reason.difference))
+
+
+def _chance(session: onnxruntime.InferenceSession, inputs: NDArray[np.float32]) -> Matrix:
+    """The probability of the outcome; the file's other output is the more likely class."""
+    [name] = [output.name for output in session.get_outputs() if output.name.endswith("probability")]
+    both: NDArray[np.float32] = session.run([name], {"inputs": inputs})[0]
+    return both[:, 1].astype(np.float64)
+
+
+def model_inputs(features: Matrix) -> NDArray[np.float32]:
+    """Raw values as the models take them: `churn.model.input_value` in numpy."""
+    columns = [_transformed(feature, features[:, place]) for place, feature in enumerate(FEATURES)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _transformed(feature: Feature, values: Matrix) -> Matrix:
+    return np.log1p(values) if feature.transform == "log1p" else values
+
+
+def _occluded(features: Mapping[str, float], other: Mapping[str, float]) -> Matrix:
+    """The user as they are, and below once per driver with that driver's features replaced."""
+    rows: Sequence[Mapping[str, float]] = [
+        features,
+        *({f.name: (other if f.driver == driver else features)[f.name] for f in FEATURES} for driver in DRIVERS),
+    ]
+    return np.array([[row[feature.name] for feature in FEATURES] for row in rows], dtype=np.float64)

@@ -1,0 +1,54 @@
+"""A driver in words: what the user's figure is, and what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from churn.features import FEATURES, Driver, Feature
+
+
+def phrase(driver: Driver, features: Mapping[str, float], other: Mapping[str, float], beside: str) -> str:
+    """The figures of a driver that differ most, such as `2.6 adverts a day lately; typical 0.4`.
+
+    Args:
+        driver: the category.
+        features: raw values by name.
+        other: the values to compare with.
+        beside: what those are called: `typical`, `before`.
+    """
+    mine = [feature for feature in FEATURES if feature.driver == driver]
+    chosen = max(mine, key=lambda feature: (_distance(feature, features, other), feature.half_life_days))
+    value, compared = _said(chosen, features[chosen.name]), _number(chosen, other[chosen.name])
+    return f"{value}; {beside} {compared}"
+
+
+def _distance(feature: Feature, features: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """How far apart two rates are, as people see it: from 0 to 1 an hour is more than from 100 to 101."""
+    mine, theirs = _figure(feature, features[feature.name]), _figure(feature, other[feature.name])
+    return abs(mine - theirs) / (1 + max(mine, theirs))
+
+
+def _figure(feature: Feature, value: float) -> float:
+    return value * feature.rate_per_day if feature.kind == "decayed_sum" else value
+
+
+def _said(feature: Feature, value: float) -> str:
+    number = _number(feature, value)
+    if feature.kind == "decayed_sum":
+        return f"{number} {feature.unit} a day {_span(feature)}"
+    if feature.kind == "level":
+        return f"on the {number} plan"
+    if feature.kind == "tenure":
+        return f"registered {number} days ago"
+    return f"silent for {number} days"
+
+
+def _span(feature: Feature) -> str:
+    return "in the last days" if feature.half_life_days <= 3 else "lately"
+
+
+def _number(feature: Feature, value: float) -> str:
+    if feature.kind == "level":
+        return "paid" if value >= 0.5 else "free"
+    figure = _figure(feature, value)
+    return f"{figure:,.0f}" if figure >= 10 else f"{figure:.1f}" if figure >= 0.1 or figure == 0 else f"{figure:.2f}"

@@ -1,0 +1,32 @@
+"""Drivers in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from churn.features import FEATURES, NAMES, Driver
+from churn.phrases import phrase
+
+NOTHING = dict.fromkeys(NAMES, 0.0)
+RATE = next(feature.rate_per_day for feature in FEATURES if feature.name == "adverts_14d")
+
+
+@pytest.mark.parametrize(
+    ("driver", "mine", "theirs", "words"),
+    [
+        ("adverts", {"adverts_14d": 2.6 / RATE}, {"adverts_14d": 0.4 / RATE}, "2.6 adverts a day lately; typical 0.4"),
+        ("plan", {"paid": 0.0}, {"paid": 1.0}, "on the free plan; typical paid"),
+        ("silence", {"silence_days": 9.31}, {"silence_days": 1.0}, "silent for 9.3 days; typical 1.0"),
+        ("tenure", {"tenure_days": 120.4}, {"tenure_days": 60.0}, "registered 120 days ago; typical 60"),
+        ("errors", {}, {}, "0.0 errors a day lately; typical 0.0"),
+    ],
+)
+def test_the_users_figure_beside_the_typical_one(
+    driver: Driver, mine: dict[str, float], theirs: dict[str, float], words: str
+) -> None:
+    assert phrase(driver, NOTHING | mine, NOTHING | theirs, "typical") == words
+
+
+def test_the_figure_that_differs_most_is_told() -> None:
+    mine, theirs = NOTHING | {"thumbs_down_3d": 9.0}, NOTHING | {"thumbs_up_14d": 0.1}
+    assert phrase("satisfaction", mine, theirs, "before").endswith("thumbs down a day in the last days; before 0.0")
