@@ -20,6 +20,17 @@ EDGE = 1e-9
 """Probabilities are kept this far from 0 and 1 before their logit is taken."""
 
 
+def logit(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-odds of probabilities, which are first kept :data:`EDGE` away from 0 and 1."""
+    kept = np.clip(chance, EDGE, 1 - EDGE)
+    return np.log(kept / (1 - kept))
+
+
+def expit(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of log-odds."""
+    return 1 / (1 + np.exp(-log_odds))
+
+
 @dataclass(frozen=True)
 class Sigmoid:
     """Two numbers; with slope 1 and intercept 0 a probability stays as it is."""
@@ -30,8 +41,7 @@ class Sigmoid:
 
     def __call__(self, chance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probabilities, of the shape of `chance`."""
-        kept = np.clip(chance, EDGE, 1 - EDGE)
-        return 1 / (1 + np.exp(-(self.slope * np.log(kept / (1 - kept)) + self.intercept)))
+        return expit(self.slope * logit(chance) + self.intercept)
 
 
 @dataclass(frozen=True)

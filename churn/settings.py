@@ -79,7 +79,7 @@ class Labels(_Section):
     warm_up_days: int = Field(14, ge=0, description="the first days of a log give no training rows")
     grid_days: int = Field(1, ge=1, description="spacing of the snapshots of each user")
     event_rows: float = Field(0.02, ge=0, le=1, description="share of events that become training rows as well")
-    folds: int = Field(5, ge=2)
+    folds: int = Field(5, ge=4)
 
 
 class Training(_Section):
@@ -89,7 +89,7 @@ class Training(_Section):
         ("logistic", "forest", "boosting"), min_length=1, description="kinds of model that are tried"
     )
     search: bool = Field(True, description="try every candidate; otherwise the first of the simplest kind is taken")
-    tested_parts: int = Field(3, ge=1, le=3, description="how many fifths of the dates, the last ones, are tested on")
+    date_parts: int = Field(10, ge=4, description="equal parts of the dates; those from the fourth on are tested on")
     calibration: CalibrationKind = Field("sigmoid", description="sigmoid or isotonic")
     auc_ceiling: float = Field(
         0.82, gt=0.5, le=1, description="an AUC for cancel that is surely above it is taken for a leak"

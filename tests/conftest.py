@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("churn", deadline=None)
 hypothesis.settings.load_profile("churn")
 
-QUICK = Settings(labels=Labels(folds=3), training=Training(search=False, tested_parts=1, resamples=20))
+QUICK = Settings(labels=Labels(folds=4), training=Training(search=False, date_parts=5, resamples=20))
 """A model in as little time as it takes."""
 
 MUST_RUN = ("servers", "spark")

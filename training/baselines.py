@@ -52,7 +52,7 @@ def _tested(
     rows: pd.DataFrame, split: Split, outcome: Outcome, names: tuple[str, ...]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     train = rows[split.train.among(rows)]
-    test = rows[split.test.among(rows) & rows["on_grid"] & ~rows["cold"]]
+    test = rows[split.test(split.left_out[0]).among(rows) & rows["on_grid"] & ~rows["cold"]]
     label = test[outcome].to_numpy()
     if train[outcome].nunique() < 2 or test.empty:
         return label, np.zeros(len(test))

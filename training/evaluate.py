@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 
-from churn.calibration import Calibration
+from churn.calibration import Calibration, expit, logit
 from churn.outcomes import OUTCOMES, Outcome
 from churn.settings import CalibrationKind
 from training import calibrate, pipeline
@@ -22,52 +22,79 @@ from training.splits import Split, Splits
 KEPT = ("user_id", "as_of", *FACTS, *OUTCOMES, "paid", "tenure_days", "silence_days")
 """What of a tested row the figures and the report need."""
 
+SAID = {outcome: f"said_{outcome}" for outcome in OUTCOMES}
+
 Chosen = Mapping[tuple[Outcome, int], Candidate]
-"""The candidate for an outcome and a test fold."""
+"""The candidate for an outcome and the first of the two folds that are left out."""
 
 
 def out_of_fold(
     rows: DataFrame, splits: Splits, chosen: Chosen, kind: CalibrationKind, say: Callable[[str], None]
 ) -> pd.DataFrame:
-    """Probabilities for every test row, each from a model that saw neither its user nor its dates.
+    """Probabilities for every test row, by models that saw neither its user nor its dates.
+
+    Two models left its fold out; the mean of their log-odds is calibrated on what each said of other users before.
 
     Returns:
-        :data:`KEPT`, `p_cancel, p_lapse, risk`, and `said_cancel, said_lapse`: what the models said before calibration.
+        :data:`KEPT`, `p_cancel, p_lapse, risk`, and `said_cancel, said_lapse`: what was said before calibration.
     """
-    parts = []
+    said: dict[tuple[int, int], pd.DataFrame] = {}
     for fold in range(splits.folds):
-        parts += [_tested(rows, split, chosen, kind) for split in splits.tests(fold)]
+        for split in splits.tests(fold):
+            said[fold, split.first_ms] = _said(rows, split, chosen)
         say(f"Tested fold {fold + 1} of {splits.folds}.")
-    return with_risk(pd.concat(parts, ignore_index=True))
+    tested = [
+        _together(split, said[fold, split.first_ms], said[before, split.first_ms], kind)
+        for before, fold in ((fold, (fold + 1) % splits.folds) for fold in range(splits.folds))
+        for split in splits.tests(fold)
+    ]
+    return with_risk(pd.concat(tested, ignore_index=True))
 
 
-def _tested(rows: DataFrame, split: Split, chosen: Chosen, kind: CalibrationKind) -> pd.DataFrame:
-    trained, later, tested = (rows.where(cell.rows()).persist() for cell in (split.train, split.calibrate, split.test))
+def _said(rows: DataFrame, split: Split, chosen: Chosen) -> pd.DataFrame:
+    """What the two models of a split say of all that they left out."""
+    trained, held = (rows.where(cell.rows()).persist() for cell in (split.train, split.held_out()))
     try:
         # Side by side: a fit is many small Spark jobs, and one alone leaves a core idle.
         with ThreadPoolExecutor(len(OUTCOMES)) as pool:
-            said = pool.map(lambda o: _said(trained, later, tested, o, chosen[o, split.fold], kind), OUTCOMES)
-        return to_pandas(tested.select(*KEPT)).assign(**{name: each for part in said for name, each in part.items()})
+            said = pool.map(
+                lambda outcome: _chances(trained, held, outcome, chosen[outcome, split.left_out[0]]), OUTCOMES
+            )
+        frame = to_pandas(held.select(*KEPT, "fold"))
+        # Rows of one user and moment that still tie are alike in all that a model sees.
+        return frame.assign(**dict(zip(SAID.values(), said, strict=True))).sort_values(["user_id", "as_of", "on_grid"])
     finally:
-        for frame in (trained, later, tested):
-            frame.unpersist()
+        trained.unpersist()
+        held.unpersist()
 
 
-def _said(
-    trained: DataFrame,
-    later: DataFrame,
-    tested: DataFrame,
-    outcome: Outcome,
-    candidate: Candidate,
-    kind: CalibrationKind,
-) -> dict[str, Vector]:
-    """What a model says of the tested rows, before and after calibration."""
+def _chances(trained: DataFrame, held: DataFrame, outcome: Outcome, candidate: Candidate) -> Vector:
     model = pipeline.fit(trained, outcome, candidate)
-    chance = pipeline.chance(outcome).alias("chance")
-    held = to_pandas(pipeline.usable(model.transform(later), outcome).select(outcome, chance))
-    apply = calibrate.fit(kind, held["chance"].to_numpy(), held[outcome].to_numpy())
-    said = to_pandas(model.transform(tested).select(chance))["chance"].to_numpy()
-    return {f"said_{outcome}": said, f"q_{outcome}": apply(said)}
+    said = to_pandas(model.transform(held).select(pipeline.chance(outcome).alias("chance")))
+    chance: Vector = said["chance"].to_numpy()
+    return chance
+
+
+def _together(split: Split, own: pd.DataFrame, other: pd.DataFrame, kind: CalibrationKind) -> pd.DataFrame:
+    """The tested rows of a fold, by the two models that left it out.
+
+    Args:
+        split: of the model that left out the fold and the next.
+        own: what that model said.
+        other: what the model said that left out the fold and the one before.
+        kind: of the calibration.
+    """
+    fold = split.left_out[0]
+    test = split.test(fold)
+    tested, again = own[test.among(own)], other[test.among(other)]
+    earlier = pd.concat([frame[(frame["as_of"] < split.first_ms) & (frame["fold"] != fold)] for frame in (own, other)])
+    columns: dict[str, Vector] = {}
+    for outcome, name in SAID.items():
+        chance = expit((logit(tested[name].to_numpy()) + logit(again[name].to_numpy())) / 2)
+        usable = earlier if outcome == "cancel" else earlier[earlier["cancel"] == 0]
+        apply = calibrate.fit(kind, usable[name].to_numpy(), usable[outcome].to_numpy())
+        columns |= {name: chance, f"q_{outcome}": apply(chance)}
+    return tested.assign(**columns)
 
 
 def with_risk(scored: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +131,7 @@ def final_calibrations(scored: pd.DataFrame, kind: CalibrationKind) -> dict[Outc
     """Calibrations for the final models, fitted on all that was said out of fold."""
     held: dict[Outcome, pd.DataFrame] = {"cancel": scored, "lapse": scored[scored["cancel"] == 0]}
     return {
-        outcome: calibrate.fit(kind, rows[f"said_{outcome}"].to_numpy(), rows[outcome].to_numpy(dtype=np.float64))
+        outcome: calibrate.fit(kind, rows[SAID[outcome]].to_numpy(), rows[outcome].to_numpy(dtype=np.float64))
         for outcome, rows in held.items()
     }
 

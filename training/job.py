@@ -28,7 +28,7 @@ from training.candidates import Candidate
 from training.leaky import leaky_auc
 from training.rows import fingerprint, kept, require_span, to_pandas
 from training.snapshots import snapshots
-from training.splits import PARTS, Splits
+from training.splits import Splits
 
 FEWEST_POSITIVES = 20
 
@@ -53,7 +53,7 @@ def train(log: DataFrame, models: Path, settings: Settings, say: Say, accept_sus
     facts = fingerprint(log)
     say(f"Read {facts['events']:,} events of {facts['users']:,} users.")
     span_ms = (facts["first_ms"], facts["last_ms"])
-    require_span(settings.labels, span_ms, PARTS)
+    require_span(settings.labels, span_ms, settings.training.date_parts)
     rows, count = kept(pipeline.assemble(snapshots(log, settings.labels, span_ms)), settings.training.max_rows)
     say(f"Made {count:,} snapshot rows; {rows.count():,} are kept.")
     splits = _splits(rows, settings)
@@ -97,7 +97,7 @@ def _splits(rows: DataFrame, settings: Settings) -> Splits:
     first, last = rows.agg(F.min("as_of"), F.max("as_of")).first() or (None, None)
     if first is None or last is None:
         raise ChurnError("The log gives no training row.", "Give a log in which users are seen over more days.")
-    return Splits.of(settings.labels.folds, first, last, settings.training.tested_parts)
+    return Splits.of(settings.labels.folds, settings.training.date_parts, first, last)
 
 
 def _enough(tested: pandas.DataFrame) -> None:

@@ -45,7 +45,7 @@ def test_the_grid_holds_only_what_is_asked_for() -> None:
 
 def test_without_a_search_the_first_of_the_simplest_is_taken() -> None:
     training = Training(search=False, candidates=("boosting", "logistic"))
-    tried, chosen = select(None, Splits.of(3, 0, 100), training, lambda _: None)  # type: ignore[arg-type]
+    tried, chosen = select(None, Splits.of(4, 5, 0, 100), training, lambda _: None)  # type: ignore[arg-type]
     assert tried == {"cancel": [], "lapse": []}
     assert set(chosen.values()) == {LOGISTIC}
     assert len(chosen) == 6

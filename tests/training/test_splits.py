@@ -6,11 +6,12 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.splits import PARTS, Splits
+from training.splits import FIRST_TESTED, Splits
 
-FOLDS = st.integers(3, 7)
+FOLDS = st.integers(4, 7)
+PARTS = st.integers(FIRST_TESTED + 1, 12)
 FIRST_MS = 1_540_000_000_000
-SPANS = st.integers(PARTS, 10**10)
+SPANS = st.integers(12, 10**10)
 
 
 def rows(splits: Splits, last_ms: int) -> pd.DataFrame:
@@ -19,29 +20,37 @@ def rows(splits: Splits, last_ms: int) -> pd.DataFrame:
     return pd.DataFrame([(fold, at) for fold in range(splits.folds) for at in dates], columns=["fold", "as_of"])
 
 
-@given(FOLDS, SPANS)
-def test_users_and_dates_are_apart(folds: int, span_ms: int) -> None:
-    splits = Splits.of(folds, FIRST_MS, FIRST_MS + span_ms)
+@given(FOLDS, PARTS, SPANS)
+def test_users_and_dates_are_apart(folds: int, parts: int, span_ms: int) -> None:
+    splits = Splits.of(folds, parts, FIRST_MS, FIRST_MS + span_ms)
     frame = rows(splits, FIRST_MS + span_ms)
-    for fold in range(folds):
-        train, validate = (frame[cell.among(frame)] for cell in splits.selection(fold))
-        first_tested = min(split.test.first_ms for split in splits.tests(fold))
-        assert fold not in {*train["fold"], *validate["fold"]}
-        assert not set(train["fold"]) & set(validate["fold"])
-        assert train["as_of"].max() < validate["as_of"].min()
-        assert validate["as_of"].max() < first_tested
-        for split in splits.tests(fold):
-            known, later, tested = (frame[cell.among(frame)] for cell in (split.train, split.calibrate, split.test))
+    for split in (split for fold in range(folds) for split in splits.tests(fold)):
+        for fold in split.left_out:
+            cells = (split.train, split.calibrate(fold), split.test(fold))
+            known, later, tested = (frame[cell.among(frame)] for cell in cells)
             assert set(tested["fold"]) == {fold}
-            assert len({*known["fold"]} & {*later["fold"]}) == 0
+            assert not set(known["fold"]) & set(later["fold"])
             assert fold not in {*known["fold"], *later["fold"]}
             assert known["as_of"].max() < later["as_of"].min() <= later["as_of"].max() < tested["as_of"].min()
 
 
-@given(FOLDS, SPANS, st.integers(1, 3))
-def test_every_row_of_the_tested_parts_is_tested_once(folds: int, span_ms: int, parts: int) -> None:
-    splits = Splits.of(folds, FIRST_MS, FIRST_MS + span_ms, parts)
+@given(FOLDS, PARTS, SPANS)
+def test_a_choice_is_made_without_the_users_and_dates_it_is_tested_on(folds: int, parts: int, span_ms: int) -> None:
+    splits = Splits.of(folds, parts, FIRST_MS, FIRST_MS + span_ms)
     frame = rows(splits, FIRST_MS + span_ms)
-    times = sum(split.test.among(frame).astype(int) for fold in range(folds) for split in splits.tests(fold))
-    due = frame["as_of"] >= splits.edges_ms[PARTS - parts]
-    assert (times == due.astype(int)).all()
+    for fold in range(folds):
+        train, validate = (frame[cell.among(frame)] for cell in splits.selection(fold))
+        assert not set(train["fold"]) & set(validate["fold"])
+        assert train["as_of"].max() < validate["as_of"].min()
+        for split in splits.tests(fold):
+            assert not {*train["fold"], *validate["fold"]} & set(split.left_out)
+            assert validate["as_of"].max() < split.first_ms
+
+
+@given(FOLDS, PARTS, SPANS)
+def test_every_row_of_the_tested_parts_is_tested_by_two_models(folds: int, parts: int, span_ms: int) -> None:
+    splits = Splits.of(folds, parts, FIRST_MS, FIRST_MS + span_ms)
+    frame = rows(splits, FIRST_MS + span_ms)
+    all_splits = [split for fold in range(folds) for split in splits.tests(fold)]
+    times = sum(split.test(fold).among(frame).astype(int) for split in all_splits for fold in split.left_out)
+    assert (times == 2 * (frame["as_of"] >= splits.edges_ms[FIRST_TESTED]).astype(int)).all()
