@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from churn.history import History
+
 app = typer.Typer(
     help="Real-time churn scores for a music service. Settings: conf/churn.toml and CHURN_* variables.",
     no_args_is_help=True,
@@ -33,6 +35,14 @@ app = typer.Typer(
 
 app.add_typer(model_commands.app, name="models")
 
+Log = Annotated[
+    Path,
+    typer.Option(help="A log: .json, .json.gz, .json.bz2, .json.zst, .parquet, or a folder of them."),
+]
+Memory = Annotated[
+    str | None, typer.Option(help="Heap of Spark's driver, e.g. 6g; by default the setting training.memory.")
+]
+Master = Annotated[str | None, typer.Option(help="A Spark cluster, e.g. spark://host:7077; by default this machine.")]
 LogFile = Annotated[Path, typer.Argument(help="A Sparkify log: .json, .json.gz, .json.bz2 or .json.zst.")]
 Until = Annotated[str | None, typer.Option(help="Leave out what comes after it, e.g. 2018-11-12T00:00:00Z.")]
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for a first model before giving up.")]
@@ -74,18 +84,14 @@ def until_signal() -> threading.Event:
 
 
 @contextmanager
-def _history(log_file: Path, settings: configuration.Settings, name: str) -> Iterator[DataFrame]:
+def _history(
+    log: Path, settings: configuration.Settings, name: str, memory: str | None = None, master: str | None = None
+) -> Iterator[History]:
     """The events of a log, in a Spark session of its own."""
-    from churn import event_log, parsing, session
+    from churn.history import open_history
 
-    event_log.require(log_file)
-    local_dir = settings.var / "spark"
-    with event_log.plain(log_file, settings.var) as readable:
-        spark = session.start(name, slots=2, memory="2g", local_dir=local_dir, shuffle_partitions=2, brief=True)
-        try:
-            yield parsing.read_log(spark.read.text(str(readable))).persist()
-        finally:
-            spark.stop()
+    with open_history(log, name, settings.var, say, memory or settings.training.memory, master) as history:
+        yield history
 
 
 @app.command()
@@ -103,17 +109,21 @@ def setup() -> None:
 
 @app.command()
 def train(
-    events: Annotated[Path, typer.Option(help="The log to learn from: .json, .json.gz, .json.bz2 or .json.zst.")],
+    events: Log,
     out: Annotated[Path | None, typer.Option(help="Folder of model bundles; by default the setting models.")] = None,
     until: Until = None,
     openings: Annotated[bool, typer.Option(help="Send the opening balances as of --until as well.")] = False,
     accept_suspicious_auc: Annotated[
         bool, typer.Option("--accept-suspicious-auc", help="Go on when the model is too good to be true.")
     ] = False,
+    memory: Memory = None,
+    master: Master = None,
 ) -> None:
     """Train both models on a log and make the new bundle the current one.
 
     Example: churn train --events sparkify.json.gz --until 2018-11-12T00:00:00Z
+
+    Example, for 12 GB of JSON: churn train --events logs/ --memory 6g
     """
     from training import job
 
@@ -121,11 +131,12 @@ def train(
     cut_ms = as_ms(until)
     if openings and cut_ms is None:
         raise ChurnError("Opening balances need a cut.", "Add --until TIME.")
-    with _history(events, settings, "churn train") as log:
+    with _history(events, settings, "churn train", memory, master) as history:
+        log = history.events
         known = log if cut_ms is None else log.where(log["ts"] <= cut_ms)
         if openings:
             _open_balances(log, settings, cut_ms or 0)
-        made = job.train(known, out or settings.models, settings, say, accept_suspicious_auc)
+        made = job.train(known, out or settings.models, settings, say, accept_suspicious_auc, history.lines)
     say(f"Model {made.version} is in {made.path} and is the current one.")
     say("Look at it: churn models show.")
 
@@ -133,9 +144,11 @@ def train(
 @app.command()
 def evaluate(
     version: Annotated[str, typer.Argument(help="A version in the folder of models, or current.")],
-    events: Annotated[Path, typer.Option(help="A log of any users: .json, .json.gz, .json.bz2 or .json.zst.")],
+    events: Log,
     models: Annotated[Path | None, typer.Option(help="Folder of model bundles; by default the setting models.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    memory: Memory = None,
+    master: Master = None,
 ) -> None:
     """Judge a model on a log, by the figures of its card.
 
@@ -147,8 +160,8 @@ def evaluate(
 
     settings = configuration.load()
     held = bundle.load(models or settings.models, version)
-    with _history(events, settings, "churn evaluate") as log:
-        metrics = judge.evaluate(held, log, settings, say)
+    with _history(events, settings, "churn evaluate", memory, master) as history:
+        metrics = judge.evaluate(held, history.events, settings, say)
     typer.echo(json.dumps(metrics) if as_json else "\n".join(table(metrics["test"])))
 
 
@@ -162,8 +175,8 @@ def bootstrap(
     """
     settings = configuration.load()
     cut_ms = as_ms(until) or 0
-    with _history(log_file, settings, "churn bootstrap") as log:
-        _open_balances(log, settings, cut_ms)
+    with _history(log_file, settings, "churn bootstrap") as history:
+        _open_balances(history.events, settings, cut_ms)
 
 
 def _open_balances(log: DataFrame, settings: configuration.Settings, cut_ms: int) -> None:

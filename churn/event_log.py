@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 SUFFIXES = (".json", ".jsonl", ".json.gz", ".json.bz2", ".json.zst")
+_COMPRESSED = (".gz", ".bz2", ".zst")
 _STRIDE = 100_000
 _LINES_TO_JUDGE = 1000
 _WANTED = "It must have one JSON object a line, with ts, userId, page and so on."
@@ -171,8 +172,11 @@ def require(path: Path) -> None:
 
 @contextmanager
 def plain(path: Path, folder: Path) -> Iterator[Path]:
-    """A file that Spark can read: the log itself, or a `.zst` unpacked into `folder` for as long as it is needed."""
-    if path.suffix != ".zst":
+    """A file that Spark can read: the log itself, or a compressed one unpacked into `folder` for as long as needed.
+
+    Spark reads gzip by itself, but with one core, and takes no `.zst` at all.
+    """
+    if path.suffix not in _COMPRESSED:
         yield path
         return
     folder.mkdir(parents=True, exist_ok=True)

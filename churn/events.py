@@ -19,6 +19,33 @@ from churn.features import DECAYED_SUMS, LANDMARK_MS, Feature
 
 HEARTBEAT = "Heartbeat"
 OPENING = "Opening"
+PAGES = frozenset(
+    [
+        "About",
+        "Add Friend",
+        "Add to Playlist",
+        "Cancel",
+        "Cancellation Confirmation",
+        "Downgrade",
+        "Error",
+        "Help",
+        "Home",
+        "Login",
+        "Logout",
+        "NextSong",
+        "Register",
+        "Roll Advert",
+        "Save Settings",
+        "Settings",
+        "Submit Downgrade",
+        "Submit Registration",
+        "Submit Upgrade",
+        "Thumbs Down",
+        "Thumbs Up",
+        "Upgrade",
+    ]
+)
+"""Of the Sparkify logs. Others are valid and counted."""
 RESERVED_PAGES = frozenset({HEARTBEAT, OPENING})
 HEARTBEAT_SESSION = -1
 OPENING_SESSION = -2

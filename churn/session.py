@@ -16,7 +16,14 @@ log = structlog.get_logger()
 
 
 def start(
-    name: str, *, slots: int, memory: str, local_dir: Path, shuffle_partitions: int, brief: bool = False
+    name: str,
+    *,
+    slots: int,
+    memory: str,
+    local_dir: Path,
+    shuffle_partitions: int,
+    brief: bool = False,
+    master: str | None = None,
 ) -> SparkSession:
     """Starts Spark inside this process: for a query that runs for months, or for a job of a minute or two.
 
@@ -26,6 +33,7 @@ def start(
         memory: heap of the driver, as Java writes it.
         local_dir: where Spark may keep its temporary files.
         brief: a job of a minute: code that is compiled at once is worth more to it than code that is compiled well.
+        master: a Spark cluster; by default `slots` threads of this process.
         shuffle_partitions: tasks after a shuffle; Spark's own default of 200 is for clusters.
 
     Raises:
@@ -42,7 +50,7 @@ def start(
     )
     local_dir.mkdir(parents=True, exist_ok=True)
     builder = (
-        SparkSession.builder.master(f"local[{slots}]")
+        SparkSession.builder.master(master or f"local[{slots}]")
         .appName(name)
         .config("spark.driver.memory", memory)
         .config("spark.jars", ",".join(str(jar) for jar in sorted(found.connector.glob("*.jar"))))

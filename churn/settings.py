@@ -95,6 +95,8 @@ class Training(_Section):
         0.82, gt=0.5, le=1, description="an AUC for cancel that is surely above it is taken for a leak"
     )
     resamples: int = Field(200, ge=0, description="of users, for the intervals of the figures")
+    report: bool = Field(True, description="write report.html and report.md into the bundle")
+    memory: str = Field("2g", pattern=r"^[1-9][0-9]*[mg]$", description="heap of Spark's driver, as Java writes it")
     max_rows: int = Field(200_000, ge=1000, description="training rows beyond it are thinned evenly")
 
 

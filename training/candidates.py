@@ -17,7 +17,11 @@ SIMPLEST_FIRST: tuple[CandidateKind, ...] = ("logistic", "forest", "boosting")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One kind of model with its settings, by the names MLlib has for them."""
+    """One kind of model with its settings, by the names MLlib has for them.
+
+    `spread` of a logistic regression is the standard deviation of a normal prior on its standardised coefficients. The
+    penalty that MLlib asks for is per row, and so would weigh the more, the fewer rows there are to choose it on.
+    """
 
     kind: CandidateKind
     options: tuple[tuple[str, float | int], ...]
@@ -29,16 +33,20 @@ class Candidate:
         """As the model card holds it."""
         return {**asdict(self), "options": dict(self.options)}
 
-    def estimator(self, columns: dict[str, str]) -> Estimator[Any]:
+    def estimator(self, columns: dict[str, str], rows: int) -> Estimator[Any]:
         """An MLlib estimator.
 
         Args:
             columns: `featuresCol`, `labelCol` and the columns of its output.
+            rows: that it will be fitted on.
         """
         made = self._bare()
         # Not every kind takes every column's name when it is made.
         for name, value in (*self.options, *columns.items()):
-            made.set(made.getParam(name), value)
+            if name == "spread":
+                made.set(made.getParam("regParam"), 1 / (max(1, rows) * float(value) ** 2))
+            else:
+                made.set(made.getParam(name), value)
         return made
 
     def _bare(self) -> Estimator[Any]:
@@ -54,9 +62,9 @@ def grid(kinds: Sequence[CandidateKind]) -> list[Candidate]:
     return [
         candidate
         for candidate in (
-            Candidate("logistic", (("regParam", 0.01),)),  # the one that is taken without a search
-            Candidate("logistic", (("regParam", 0.001),)),
-            Candidate("logistic", (("regParam", 0.1),)),
+            Candidate("logistic", (("spread", 0.1),)),  # the one that is taken without a search
+            Candidate("logistic", (("spread", 0.05),)),
+            Candidate("logistic", (("spread", 0.2),)),
             Candidate("forest", (("numTrees", 60), ("maxDepth", 5))),
             Candidate("forest", (("numTrees", 60), ("maxDepth", 8))),
             Candidate("boosting", (("maxIter", 20), ("maxDepth", 3))),

@@ -60,7 +60,7 @@ def _said(rows: DataFrame, split: Split, chosen: Chosen) -> pd.DataFrame:
             said = pool.map(
                 lambda outcome: _chances(trained, held, outcome, chosen[outcome, split.left_out[0]]), OUTCOMES
             )
-        frame = to_pandas(held.select(*KEPT, "fold"))
+        frame = to_pandas(held.select(*KEPT))
         # Rows of one user and moment that still tie are alike in all that a model sees.
         return frame.assign(**dict(zip(SAID.values(), said, strict=True))).sort_values(["user_id", "as_of", "on_grid"])
     finally:

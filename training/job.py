@@ -20,12 +20,18 @@ from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn import bundle, calibration
 from churn.errors import ChurnError
+from churn.explain import Explainer
 from churn.features import LANDMARK_MS, NAMES, table_hash
 from churn.outcomes import OUTCOMES, Outcome
 from churn.settings import DAY_MS, Settings
 from training import bands, baselines, evaluate, firewall, onnx, pipeline, selection
 from training.candidates import Candidate
-from training.leaky import leaky_auc
+from training.leaky import claimed
+from training.metrics import Foreseen, auc
+from training.report import make
+from training.report.importance import MOST_ROWS, measure
+from training.report.log_facts import log_facts
+from training.report.make import Evidence
 from training.rows import fingerprint, kept, require_span, to_pandas
 from training.snapshots import snapshots
 from training.splits import Splits
@@ -35,7 +41,14 @@ FEWEST_POSITIVES = 20
 Say = Callable[[str], None]
 
 
-def train(log: DataFrame, models: Path, settings: Settings, say: Say, accept_suspicious: bool = False) -> bundle.Bundle:
+def train(
+    log: DataFrame,
+    models: Path,
+    settings: Settings,
+    say: Say,
+    accept_suspicious: bool = False,
+    lines: DataFrame | None = None,
+) -> bundle.Bundle:
     """Trains on one log and makes the new bundle the current one.
 
     Args:
@@ -44,6 +57,7 @@ def train(log: DataFrame, models: Path, settings: Settings, say: Say, accept_sus
         settings: labels, training, bands, policy.
         say: told of each step.
         accept_suspicious: go on when the AUC for cancel is above the ceiling.
+        lines: `value`, the log as it came, for the report's table of what it holds.
 
     Raises:
         ChurnError: the log is too short, or too few users leave in it.
@@ -60,7 +74,8 @@ def train(log: DataFrame, models: Path, settings: Settings, say: Say, accept_sus
     firewall.rows(log, rows, settings.labels, splits)
     tried, chosen = selection.select(rows, splits, settings.training, say)
     scored = evaluate.out_of_fold(rows, splits, chosen, settings.training.calibration, say)
-    metrics = _judged(log, rows, scored, splits, settings)
+    leaky = claimed(log) if settings.training.search else None
+    metrics = _judged(rows, scored, leaky, splits, settings)
     firewall.believable(metrics["test"]["cancel"], settings.training.auc_ceiling, accept_suspicious)
     say("Evaluated on held-out users and dates; fitting the final models on all rows.")
     final = {o: selection.overall(tried[o]) if tried[o] else chosen[o, 0] for o in OUTCOMES}
@@ -76,20 +91,29 @@ def train(log: DataFrame, models: Path, settings: Settings, say: Say, accept_sus
         ),
         "reference": _reference(rows),
     }
-    result = _save(rows, models, card, final)
+
+    def report(folder: Path) -> None:
+        say("Writing the report.")
+        sample = to_pandas(
+            rows.where("on_grid").select(*NAMES).orderBy(F.xxhash64("user_id", "as_of")).limit(MOST_ROWS)
+        )
+        moved = measure(Explainer(bundle.Bundle(folder, card)), sample)
+        make.write(folder, Evidence(card, scored, leaky, log_facts(log, lines), moved, settings.bands))
+
+    result = _save(rows, models, card, final, report if settings.training.report else None)
     bundle.use(models, result.version)
     return result
 
 
 def _judged(
-    log: DataFrame, rows: DataFrame, scored: pandas.DataFrame, splits: Splits, settings: Settings
+    rows: DataFrame, scored: pandas.DataFrame, leaky: Foreseen | None, splits: Splits, settings: Settings
 ) -> dict[str, Any]:
     """The metrics of the card: the model's own, what it must beat, and what the leaky protocol would have claimed."""
     _enough(scored)
     compared = baselines.compare(to_pandas(rows.select(*baselines.COLUMNS)), splits)
     metrics: dict[str, Any] = {**evaluate.report(scored, settings.training.resamples), "baselines": compared}
-    if settings.training.search:
-        metrics["leaky_protocol"] = {"cancel": {"auc": leaky_auc(log)}}
+    if leaky is not None:
+        metrics["leaky_protocol"] = {"cancel": {"auc": auc(leaky.label, leaky.chance, numpy.ones(len(leaky.label)))}}
     return metrics
 
 
@@ -136,13 +160,21 @@ def _card(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _save(rows: DataFrame, models: Path, card: dict[str, Any], final: Mapping[Outcome, Candidate]) -> bundle.Bundle:
+def _save(
+    rows: DataFrame,
+    models: Path,
+    card: dict[str, Any],
+    final: Mapping[Outcome, Candidate],
+    report: Callable[[Path], None] | None,
+) -> bundle.Bundle:
     """Fits on every row and writes the bundle beside its final place, then moves it there in one step."""
     with _building(models) as folder:
         for outcome in OUTCOMES:
             model = pipeline.fit(rows, outcome, final[outcome])
             onnx.write(rows.sparkSession, model, outcome, folder / f"{outcome}.onnx")
             pipeline.deployable(model, outcome).write().overwrite().save(str(folder / outcome))
+        if report:
+            report(folder)
         bundle.seal(folder, card)
         folder.rename(models / card["version"])
     return bundle.load(models, card["version"])

@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from churn import events
 from churn.settings import DAY_MS
-from training.metrics import auc
+from training.metrics import Foreseen
 from training.rows import to_pandas
 
 FOLDS = 5
@@ -40,8 +40,8 @@ def whole_history(log: DataFrame) -> DataFrame:
     return users.crossJoin(end).withColumn("silence", (F.col("end") - F.col("last")) / DAY_MS).drop("end", "last")
 
 
-def leaky_auc(log: DataFrame, seed: int = 7) -> float | None:
-    """AUC for cancel over all users by that protocol; None where too few cancelled to divide them into folds."""
+def claimed(log: DataFrame, seed: int = 7) -> Foreseen | None:
+    """What that protocol foresees of each user's cancellation; None where too few cancelled to make folds."""
     users = to_pandas(whole_history(log)).sort_values("user_id")
     label: Any = users["cancelled"].to_numpy()
     if not FOLDS <= label.sum() <= len(label) - FOLDS:
@@ -50,4 +50,4 @@ def leaky_auc(log: DataFrame, seed: int = 7) -> float | None:
     model = HistGradientBoostingClassifier(max_iter=80, max_depth=3, random_state=seed)
     features = users.drop(columns=["user_id", "cancelled"]).to_numpy()
     chance = cross_val_predict(model, features, label, cv=folds, method="predict_proba")[:, 1]
-    return auc(label, chance, np.ones(len(label)))
+    return Foreseen(np.arange(len(label)), label, chance)

@@ -40,7 +40,8 @@ def fit(rows: DataFrame, outcome: Outcome, candidate: Candidate) -> Model:
         "rawPredictionCol": f"{outcome}_raw",
         "predictionCol": f"{outcome}_prediction",
     }
-    model: Model = candidate.estimator(columns).fit(usable(rows, outcome))
+    known = usable(rows, outcome)
+    model: Model = candidate.estimator(columns, known.count()).fit(known)
     return model
 
 

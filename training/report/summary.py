@@ -1,0 +1,83 @@
+"""The figures of a card as tables and a picture: the model, what it must beat, and what the leaky protocol claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from churn.outcomes import OUTCOMES
+from training.report.parts import Picture, Table
+from training.report.style import COLOURS, GREY, drawing
+
+_SHOWN = {
+    "auc": ("ROC AUC", "{:.3f}"),
+    "pr_auc_over_base": ("PR-AUC over the base rate", "{:.2f}"),
+    "lift_at_10": ("lift in the top tenth", "{:.2f}"),
+    "brier_skill": ("Brier skill", "{:.1%}"),
+    "ece": ("calibration error (ECE)", "{:.3f}"),
+}
+
+
+def table(view: Mapping[str, Any]) -> Table:
+    """Every figure of the outcomes and the risk, with its interval."""
+    whats = list(view)
+    rows = [(label, *(_told(view[what].get(name), form) for what in whats)) for name, (label, form) in _SHOWN.items()]
+    rows.append(("ECE of true probabilities", *(_number(view[what].get("ece_if_perfect"), "{:.3f}") for what in whats)))
+    rows.append(("rows", *(f"{view[what]['n']:,}" for what in whats)))
+    rows.append(("of them left", *(f"{view[what]['positives']:,}" for what in whats)))
+    rows.append(("base rate", *(_number(view[what]["base_rate"], "{:.1%}") for what in whats)))
+    return Table(("", *whats), tuple(rows))
+
+
+def _told(figure: Mapping[str, Any] | None, form: str) -> str:
+    if figure is None:
+        return "-"
+    value = form.format(figure["value"])
+    return value if figure["low"] is None else f"{value} [{form.format(figure['low'])}, {form.format(figure['high'])}]"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def claims(metrics: Mapping[str, Any]) -> Picture:
+    """AUC of the model beside the baselines, and, for `cancel`, beside what the leaky protocol claims."""
+    leaky = metrics.get("leaky_protocol", {}).get("cancel", {}).get("auc")
+    claimed = "" if leaky is None else f"; the leaky protocol claims {leaky:.2f} on the same log"
+    says = f"AUC of the model and of simple rules by outcome{claimed}."
+    with drawing("claims", says, columns=2, size=(8.6, 2.8)) as drawn:
+        for axes, outcome in zip(drawn.axes, OUTCOMES, strict=True):
+            found = metrics["test"][outcome].get("auc")
+            bars = [(name, one["auc"], GREY) for name, one in metrics["baselines"][outcome].items()]
+            if found:
+                bars.append(("this model", found["value"], COLOURS[outcome]))
+            if outcome == "cancel" and leaky is not None:
+                bars.append(("leaky protocol", leaky, COLOURS["leaky"]))
+            names, values, colours = zip(*bars, strict=True)
+            axes.barh(names, [value - 0.5 for value in values], left=0.5, color=colours, height=0.6)
+            if found and found["low"] is not None:
+                axes.plot([found["low"], found["high"]], ["this model"] * 2, color="#222222", linewidth=1.2)
+            for name, value, _ in bars:
+                axes.annotate(
+                    f" {value:.2f}",
+                    (max(value, (found or {}).get("high") or 0) if name == "this model" else value, name),
+                    va="center",
+                )
+            axes.invert_yaxis()
+            axes.grid(axis="y", visible=False)
+            axes.set(title=f"AUC for {outcome}", xlim=(min(0.45, *values), 1.02))
+        return drawn.picture()
+
+
+def candidates(card: Mapping[str, Any]) -> Table | None:
+    """What was tried on the first dates, as means over folds; None when nothing was."""
+    rows = []
+    for outcome in OUTCOMES:
+        by_name: dict[str, list[tuple[float, float]]] = {}
+        for one in card["selection"][outcome]:
+            options = ", ".join(f"{name} {value:g}" for name, value in one["options"].items())
+            by_name.setdefault(f"{one['kind']}, {options}", []).append((one["pr_auc_over_base"], one["error"]))
+        for name, found in by_name.items():
+            value, error = (sum(column) / len(found) for column in zip(*found, strict=True))
+            rows.append((outcome, name, f"{value:.2f}", f"{error:.2f}"))
+    return Table(("outcome", "candidate", "PR-AUC over the base rate", "standard error"), tuple(rows)) if rows else None
