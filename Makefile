@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench notebook lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,9 +35,16 @@ bench: setup ## Measure: likeness of the simulator, latency of a live stream, th
 	@$(BIN)/python benchmarks/backlog.py
 	@$(BIN)/python benchmarks/backlog.py --mode realtime
 
+notebook: setup ## Run docs/sparkify.ipynb anew: make notebook LOG=FILE
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r conf/notebook.lock
+	@cd docs && CHURN_LOG=$(abspath $(LOG)) ../$(BIN)/jupyter execute --inplace sparkify.ipynb
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header
+
 lock: setup ## Pin every dependency anew (needs uv)
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --group notebook -c requirements.lock -o conf/notebook.lock
 
 clean: ## Remove what setup and the programs made: .venv, .jars, var
 	@rm -rf .venv .jars var

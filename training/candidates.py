@@ -42,12 +42,16 @@ class Candidate:
         """
         made = self._bare()
         # Not every kind takes every column's name when it is made.
-        for name, value in (*self.options, *columns.items()):
-            if name == "spread":
-                made.set(made.getParam("regParam"), 1 / (max(1, rows) * float(value) ** 2))
-            else:
-                made.set(made.getParam(name), value)
+        for name, value in (*self.parameters(rows).items(), *columns.items()):
+            made.set(made.getParam(name), value)
         return made
+
+    def parameters(self, rows: int) -> dict[str, float | int]:
+        """The options as MLlib takes them, for a fit on so many rows."""
+        options = dict(self.options)
+        if spread := options.pop("spread", None):
+            options["regParam"] = 1 / (max(1, rows) * spread**2)
+        return options
 
     def _bare(self) -> Estimator[Any]:
         if self.kind == "logistic":

@@ -9,7 +9,7 @@ from training.candidates import Candidate, grid
 from training.selection import Tried, choose, overall, select
 from training.splits import Splits
 
-LOGISTIC, STRICT = Candidate("logistic", (("regParam", 0.01),)), Candidate("logistic", (("regParam", 0.1),))
+LOGISTIC, STRICT = Candidate("logistic", (("spread", 0.1),)), Candidate("logistic", (("spread", 0.05),))
 FOREST = Candidate("forest", (("maxDepth", 5),))
 BOOSTING = Candidate("boosting", (("maxIter", 20),))
 
@@ -48,4 +48,10 @@ def test_without_a_search_the_first_of_the_simplest_is_taken() -> None:
     tried, chosen = select(None, Splits.of(4, 5, 0, 100), training, lambda _: None)  # type: ignore[arg-type]
     assert tried == {"cancel": [], "lapse": []}
     assert set(chosen.values()) == {LOGISTIC}
-    assert len(chosen) == 6
+    assert len(chosen) == 8
+
+
+def test_the_penalty_of_a_spread_is_lighter_for_each_of_more_rows() -> None:
+    few, many = (LOGISTIC.parameters(rows)["regParam"] for rows in (1_000, 100_000))
+    assert few == pytest.approx(0.1)
+    assert many == pytest.approx(0.001)

@@ -50,8 +50,8 @@ def sections(evidence: Evidence) -> list[Section]:
     card, scored = evidence.card, evidence.scored
     grid = scored[scored["on_grid"]]
     views = {
-        "On the grid": _foreseen(grid[~grid["cold"]]),
-        "At events": _foreseen(scored[~scored["on_grid"] & ~scored["cold"]]),
+        "On the grid": foreseen(grid[~grid["cold"]]),
+        "At events": foreseen(scored[~scored["on_grid"] & ~scored["cold"]]),
     }
     warm = views["On the grid"]
     groups = slices.by_group(grid)
@@ -79,7 +79,7 @@ def sections(evidence: Evidence) -> list[Section]:
     ]
 
 
-def _foreseen(rows: pd.DataFrame) -> dict[str, Foreseen]:
+def foreseen(rows: pd.DataFrame) -> dict[str, Foreseen]:
     """By outcome and for the risk; without those of which there is none to find."""
     found = {what: Foreseen.of(rows, label, chance) for what, (label, chance) in COLUMNS.items()}
     return {what: one for what, one in found.items() if 0 < one.label.sum() < len(one.label)}

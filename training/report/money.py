@@ -34,10 +34,10 @@ def profit(grid: pd.DataFrame, bands: Bands, chosen: dict[str, Any]) -> Picture:
             reached = float((grid["risk"] >= chosen[band]).mean())
             axes.axvline(reached, color=COLOURS["lapse"], linewidth=1, linestyle="--" if band == "high" else ":")
             axes.annotate(f" {band} band", (reached, 0.02), xycoords=("data", "axes fraction"), color=COLOURS["lapse"])
-        worth = "1 customer" if bands.customer_value is None else "the settings' money"
+        worth = "a customer being worth 1" if bands.customer_value is None else "in the settings' money"
         axes.set(
             title="Profit of an offer",
             xlabel="share of users reached, highest risk first",
-            ylabel=f"profit per 1,000 users, in {worth}",
+            ylabel=f"profit per 1,000 users,\n{worth}",
         )
         return drawn.picture()

@@ -46,11 +46,12 @@ def markdown(title: str, sections: Sequence[Section]) -> str:
     blocks = [f"# {title}"]
     for section in sections:
         blocks += [f"## {section.title}", section.text]
-        blocks += [_block(part) for part in section.parts]
+        blocks += [block(part) for part in section.parts]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _block(part: Table | Picture) -> str:
+def block(part: Table | Picture) -> str:
+    """A table or a picture in Markdown."""
     if isinstance(part, Picture):
         return f"![{part.says}]({PICTURES}/{part.name}.svg)"
     rows = [part.head, ("---",) * len(part.head), *part.rows]

@@ -106,6 +106,7 @@ def before_the_end(grid: pd.DataFrame, high: float) -> Picture:
             (found, "In the high band", "share of users"),
         ):
             axes.invert_xaxis()
-            axes.set(title=title, xlabel="days until the cancellation", ylabel=what, ylim=(0, None))
-            axes.legend(loc="upper left")
+            axes.set(title=title, xlabel="days until the cancellation", ylabel=what)
+            axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
+            axes.legend(loc="upper left", ncols=2)
         return drawn.picture()

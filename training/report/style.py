@@ -21,6 +21,7 @@ GREY = "#8A8F98"
 STAYED = "#56A88B"
 
 _SETTINGS: dict[Any, Any] = {
+    "axes.axisbelow": True,
     "axes.edgecolor": "#B8BDC5",
     "axes.grid": True,
     "axes.labelcolor": "#3A3F47",

@@ -39,10 +39,10 @@ def calibration(views: Mapping[str, Mapping[str, Foreseen]]) -> Picture:
                     elinewidth=0.8,
                     label=NAMES[name],
                 )
-                top = max(top, float(bins["chance"].max()), float(high.max()))
+                top = max(top, 1.15 * float(bins[["chance", "rate"]].to_numpy().max()))
             axes.plot([0, top], [0, top], color=GREY, linewidth=0.8)
-            axes.set(title=title, xlabel="foreseen", ylabel="came")
-            axes.legend(loc="upper left")
+            axes.set(title=title, xlabel="foreseen", ylabel="came", xlim=(0, top), ylim=(0, top))
+            axes.legend(loc="best")
         return drawn.picture()
 
 
