@@ -37,7 +37,7 @@ def test_a_log_without_events(log: DataFrame, tmp_path: Path) -> None:
 def test_a_log_that_is_shorter_than_the_horizon(log: DataFrame, tmp_path: Path) -> None:
     first = log.agg(F.min("ts")).first()
     assert first is not None
-    with pytest.raises(ChurnError, match="spans 10.0 days; training needs"):
+    with pytest.raises(ChurnError, match=r"spans 10\.0 days; training needs"):
         job.train(log.where(F.col("ts") <= first[0] + 10 * DAY_MS), tmp_path, QUICK, quiet)
     assert list(tmp_path.iterdir()) == []
 

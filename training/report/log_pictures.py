@@ -38,8 +38,8 @@ def pages(facts: LogFacts) -> Picture:
 def ending(facts: LogFacts) -> Picture:
     """Events a day in the weeks before the last event."""
     says = (
-        f"Events per user and day in the {BEFORE_DAYS} days before a user's last event. The rise on the last day is no sign "
-        "of anything: a day that holds a last event holds events."
+        f"Events per user and day in the {BEFORE_DAYS} days before a user's last event. The rise on the last day is no "
+        "sign of anything: a day that holds a last event holds events."
     )
     with drawing("ending", says, size=(6.4, 3.2)) as drawn:
         [axes] = drawn.axes
