@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from churn import bundle
 from churn.errors import ChurnError
@@ -57,6 +59,23 @@ def test_a_damaged_bundle_is_refused_by_name(made: Path, harm: Any, words: str) 
     harm(made / "v1")
     with pytest.raises(ChurnError, match=words):
         bundle.load(made)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_change_of_any_byte_is_noticed(made: Path, data: st.DataObject) -> None:
+    path = made / "v1"
+    # The manifest itself may hold more white space; every file it names must be what it was.
+    name = data.draw(st.sampled_from(sorted(bundle.manifest(path))))
+    held = (path / name).read_bytes()
+    at, mask = data.draw(st.integers(0, len(held) - 1)), data.draw(st.integers(1, 255))
+    (path / name).write_bytes(held[:at] + bytes([held[at] ^ mask]) + held[at + 1 :])
+    try:
+        with pytest.raises(ChurnError, match=f"{name} is changed|cannot be read"):
+            bundle.load(made)
+    finally:
+        (path / name).write_bytes(held)
+    assert bundle.load(made).version == "v1"
 
 
 def test_a_bundle_of_another_feature_table_is_refused_by_the_features_name(made: Path) -> None:
