@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import json
@@ -185,6 +186,11 @@ def plain(path: Path, folder: Path) -> Iterator[Path]:
             with _open(path) as source:
                 shutil.copyfileobj(source, unpacked, 1 << 20)
         except _BROKEN as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise ChurnError(
+                    f"The disk is full: {path} could not be unpacked into {folder}.",
+                    "Make room, or set var to a folder on a larger disk.",
+                ) from None
             raise ChurnError(f"{path} cannot be unpacked ({error}).", "Fetch or compress the file again.") from None
         unpacked.flush()
         yield Path(unpacked.name)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
@@ -73,7 +74,7 @@ def open_history(
         try:
             lines = _lines(spark, plain, parquet)
             yield History(lines, parsing.read_log(lines).persist())
-        except PySparkException as error:
+        except (PySparkException, Py4JError) as error:
             raise _explained(error) from error
 
 
@@ -120,7 +121,7 @@ def _lines(spark: SparkSession, plain: list[Path], parquet: list[Path]) -> DataF
     return first
 
 
-def _explained(error: PySparkException) -> Exception:
+def _explained(error: PySparkException | Py4JError) -> Exception:
     text = str(error)
     if "No space left on device" in text:
         return ChurnError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import json
 import random
+import shutil
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
@@ -259,3 +261,13 @@ def test_plain_refuses_a_broken_archive(tmp_path: Path, ending: str) -> None:
     with pytest.raises(ChurnError, match="cannot be unpacked"), event_log.plain(path, tmp_path / "var"):
         pytest.fail("a broken archive was given out")
     assert list((tmp_path / "var").iterdir()) == []
+
+
+def test_plain_tells_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    path = write(tmp_path / "log.json.gz", unpredictable(100))
+    with pytest.raises(ChurnError, match=r"disk is full.*Make room"), event_log.plain(path, tmp_path / "var"):
+        pytest.fail("a log was given out that was not unpacked")
