@@ -6,30 +6,24 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version as release
 from pathlib import Path
 from typing import Any
 
 import numpy
-import onnxruntime
 import pandas
-import pyspark
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
-from churn import bundle, calibration
+from churn import bundle
 from churn.errors import ChurnError
-from churn.explain import Explainer
-from churn.features import LANDMARK_MS, NAMES, table_hash
 from churn.outcomes import OUTCOMES, Outcome
-from churn.settings import DAY_MS, Settings
-from training import bands, baselines, evaluate, firewall, onnx, pipeline, selection
+from churn.settings import Settings
+from training import baselines, card, evaluate, firewall, onnx, pipeline, selection
 from training.candidates import Candidate
 from training.leaky import claimed
 from training.metrics import Foreseen, auc
 from training.report import make
-from training.report.importance import MOST_ROWS, measure
+from training.report.importance import importance
 from training.report.log_facts import log_facts
 from training.report.make import Evidence
 from training.rows import fingerprint, kept, require_span, to_pandas
@@ -79,28 +73,22 @@ def train(
     firewall.believable(metrics["test"]["cancel"], settings.training.auc_ceiling, accept_suspicious)
     say("Evaluated on held-out users and dates; fitting the final models on all rows.")
     final = {o: selection.overall(tried[o]) if tried[o] else chosen[o, 0] for o in OUTCOMES}
-    calibrated = evaluate.final_calibrations(scored, settings.training.calibration)
-    card = _card(settings, facts) | {
+    made = card.head(settings, facts) | {
         "models": {outcome: final[outcome].to_card() for outcome in OUTCOMES},
-        "calibration": {outcome: calibration.to_card(fitted) for outcome, fitted in calibrated.items()},
+        "calibration": card.calibrations(scored, settings.training.calibration),
         "split": {"folds": splits.folds, "edges_ms": splits.edges_ms, "held_out": "users and dates"},
         "selection": {outcome: [one.to_card() for one in tried[outcome]] for outcome in OUTCOMES},
         "metrics": metrics,
-        "thresholds": bands.thresholds(
-            scored[scored["on_grid"]], settings.bands, settings.policy, settings.labels.grid_days
-        ),
-        "reference": _reference(rows),
+        "thresholds": card.thresholds(scored, settings),
+        "reference": card.reference(rows),
     }
 
     def report(folder: Path) -> None:
         say("Writing the report.")
-        sample = to_pandas(
-            rows.where("on_grid").select(*NAMES).orderBy(F.xxhash64("user_id", "as_of")).limit(MOST_ROWS)
-        )
-        moved = measure(Explainer(bundle.Bundle(folder, card)), sample)
-        make.write(folder, Evidence(card, scored, leaky, log_facts(log, lines), moved, settings.bands))
+        moved = importance(bundle.Bundle(folder, made), rows)
+        make.write(folder, Evidence(made, scored, leaky, log_facts(log, lines), moved, settings.bands))
 
-    result = _save(rows, models, card, final, report if settings.training.report else None)
+    result = _save(rows, models, made, final, report if settings.training.report else None)
     bundle.use(models, result.version)
     return result
 
@@ -133,37 +121,10 @@ def _enough(tested: pandas.DataFrame) -> None:
         )
 
 
-def _reference(rows: DataFrame) -> dict[str, float]:
-    """The typical user: the median of each feature over active users on the grid."""
-    on_grid = rows.where("on_grid")
-    medians = on_grid.approxQuantile(list(NAMES), [0.5], 0.001)
-    return {name: median[0] for name, median in zip(NAMES, medians, strict=True)}
-
-
-def _card(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
-    created = datetime.now(UTC)
-    return {
-        "version": f"{created:%Y%m%dT%H%M%S%fZ}",
-        "created": created.isoformat(timespec="milliseconds"),
-        "outcomes": list(OUTCOMES),
-        "features": {"hash": table_hash(), "landmark_ms": LANDMARK_MS, "table": bundle.feature_rows()},
-        "labels": settings.labels.model_dump(),
-        "training": settings.training.model_dump(mode="json"),
-        "bands": settings.bands.model_dump(),
-        "data": {**facts, "days": round((facts["last_ms"] - facts["first_ms"]) / DAY_MS, 2)},
-        "software": {
-            "pyspark": pyspark.__version__,
-            "numpy": numpy.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "churn": release("sparkify-churn"),
-        },
-    }
-
-
 def _save(
     rows: DataFrame,
     models: Path,
-    card: dict[str, Any],
+    made: dict[str, Any],
     final: Mapping[Outcome, Candidate],
     report: Callable[[Path], None] | None,
 ) -> bundle.Bundle:
@@ -175,9 +136,9 @@ def _save(
             pipeline.deployable(model, outcome).write().overwrite().save(str(folder / outcome))
         if report:
             report(folder)
-        bundle.seal(folder, card)
-        folder.rename(models / card["version"])
-    return bundle.load(models, card["version"])
+        bundle.seal(folder, made)
+        folder.rename(models / made["version"])
+    return bundle.load(models, made["version"])
 
 
 @contextmanager

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
+from churn.bundle import Bundle
 from churn.explain import DRIVERS, Explainer
 from churn.features import FEATURES, NAMES
 from training.report.parts import Picture
 from training.report.style import COLOURS, drawing
+from training.rows import to_pandas
 
 MOST_ROWS = 4000
 _SHOWN = 12
@@ -23,6 +27,12 @@ class Importance:
 
     drivers: Mapping[str, float]
     features: Mapping[str, float]
+
+
+def importance(held: Bundle, rows: DataFrame) -> Importance:
+    """Measures a bundle on a sample of its training rows, those of the grid."""
+    sample = rows.where("on_grid").select(*NAMES).orderBy(F.xxhash64("user_id", "as_of")).limit(MOST_ROWS)
+    return measure(Explainer(held), to_pandas(sample))
 
 
 def measure(explainer: Explainer, rows: pd.DataFrame) -> Importance:

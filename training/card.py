@@ -1,0 +1,64 @@
+"""The parts of a bundle's card that say how it was made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version as release
+from typing import Any
+
+import numpy
+import onnxruntime
+import pandas
+import pyspark
+from pyspark.sql import DataFrame
+
+from churn import bundle, calibration
+from churn.features import LANDMARK_MS, NAMES, table_hash
+from churn.outcomes import OUTCOMES
+from churn.settings import DAY_MS, CalibrationKind, Settings
+from training import bands, evaluate
+
+
+def head(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
+    """Version, features, settings, data and software.
+
+    Args:
+        settings: that the model is trained with.
+        facts: of the log, as `training.rows.fingerprint` returns them.
+    """
+    created = datetime.now(UTC)
+    return {
+        "version": f"{created:%Y%m%dT%H%M%S%fZ}",
+        "created": created.isoformat(timespec="milliseconds"),
+        "outcomes": list(OUTCOMES),
+        "features": {"hash": table_hash(), "landmark_ms": LANDMARK_MS, "table": bundle.feature_rows()},
+        "labels": settings.labels.model_dump(),
+        "training": settings.training.model_dump(mode="json"),
+        "bands": settings.bands.model_dump(),
+        "data": {**facts, "days": round((facts["last_ms"] - facts["first_ms"]) / DAY_MS, 2)},
+        "software": {
+            "pyspark": pyspark.__version__,
+            "numpy": numpy.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "churn": release("sparkify-churn"),
+        },
+    }
+
+
+def calibrations(scored: pandas.DataFrame, kind: CalibrationKind) -> dict[str, Any]:
+    """Of the final models, fitted on all that was said out of fold."""
+    fitted = evaluate.final_calibrations(scored, kind)
+    return {outcome: calibration.to_card(one) for outcome, one in fitted.items()}
+
+
+def thresholds(scored: pandas.DataFrame, settings: Settings) -> dict[str, Any]:
+    """Where the bands begin, by the rows on the grid, at which alerts are counted."""
+    grid = scored[scored["on_grid"]]
+    return bands.thresholds(grid, settings.bands, settings.policy, settings.labels.grid_days)
+
+
+def reference(rows: DataFrame) -> dict[str, float]:
+    """The typical user: the median of each feature over active users on the grid."""
+    on_grid = rows.where("on_grid")
+    medians = on_grid.approxQuantile(list(NAMES), [0.5], 0.001)
+    return {name: median[0] for name, median in zip(NAMES, medians, strict=True)}
