@@ -81,7 +81,7 @@ _SUMMARY: dict[str, Any] = {
 _RISK = _SUMMARY | {
     "rank": 12,
     "percentile": 0.9756,
-    "features": {"adverts_3d": 0.42, "songs_14d": 131.8, "paid": 1.0, "silence_days": 0.0},
+    "features": {"adverts_3d": 0.42, "songs_paid_14d": 131.8, "paid": 1.0, "silence_days": 0.0},
     "epoch": 1,
     "version": 1209,
 }

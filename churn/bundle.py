@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +96,16 @@ def load(models: Path, version: str = CURRENT) -> Bundle:
             or the feature.
     """
     path = (models / version).resolve()
-    if not path.is_dir():
+    if not path.is_dir() or path.parent != models.resolve():
         raise ChurnError(f"There is no model in {models / version}.", "Train one: churn train --events FILE.")
     try:
-        listed = json.loads((path / MANIFEST).read_text())
-        card = json.loads((path / CARD).read_text())
-    except (OSError, ValueError) as error:
+        listed = dict(json.loads((path / MANIFEST).read_text()))
+        card = dict(json.loads((path / CARD).read_text()))
+    except (OSError, ValueError, TypeError) as error:
         raise ChurnError(f"The model {path.name} cannot be read ({error}).", _MEND) from None
     _intact(path, listed)
+    if card.get("version") != path.name:
+        raise ChurnError(f"The model in {path.name} is {card.get('version')}.", "Rename the folder to that version.")
     _fits(path, card)
     return Bundle(path, card)
 
@@ -134,15 +136,4 @@ def _fits(path: Path, card: dict[str, Any]) -> None:
 
 def feature_rows() -> list[dict[str, Any]]:
     """The feature table as the card holds it."""
-    return [
-        {
-            "name": f.name,
-            "driver": f.driver,
-            "kind": f.kind,
-            "transform": f.transform,
-            "unit": f.unit,
-            "pages": list(f.pages),
-            "half_life_days": f.half_life_days,
-        }
-        for f in FEATURES
-    ]
+    return [{**asdict(feature), "pages": list(feature.pages)} for feature in FEATURES]

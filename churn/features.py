@@ -24,6 +24,7 @@ LANDMARK_MS = 1_704_067_200_000
 Driver = Literal["adverts", "errors", "satisfaction", "engagement", "plan", "support", "silence", "tenure"]
 Kind = Literal["decayed_sum", "level", "tenure", "silence"]
 Transform = Literal["log1p", "identity"]
+Level = Literal["free", "paid"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,11 @@ class Feature:
         kind: how its value is made; see the module's text and :mod:`churn.rolling`.
         transform: what the model applies to the value.
         unit: what the value counts, in words.
-        pages: for a decayed sum, the pages that add to it.
+        pages: for a decayed sum, the pages that add to it; none named are all but the outcome's own.
         half_life_days: for a decayed sum.
+        on_level: for a decayed sum, count only what happens on this plan.
+        opens_session: for a decayed sum, count only the first event of a session, `itemInSession` 0.
+        unit_ms: for tenure and silence, what the value counts.
     """
 
     name: str
@@ -47,6 +51,9 @@ class Feature:
     unit: str
     pages: tuple[str, ...] = ()
     half_life_days: float = 0.0
+    on_level: Level | None = None
+    opens_session: bool = False
+    unit_ms: int = DAY_MS
 
     @property
     def decay_per_ms(self) -> float:
@@ -61,25 +68,33 @@ class Feature:
 
 HALF_LIVES_DAYS = (3, 14)
 
-_COUNTED: tuple[tuple[str, Driver, str, tuple[str, ...]], ...] = (
-    ("adverts", "adverts", "adverts", ("Roll Advert",)),
-    ("errors", "errors", "errors", ("Error",)),
-    ("thumbs_up", "satisfaction", "thumbs up", ("Thumbs Up",)),
-    ("thumbs_down", "satisfaction", "thumbs down", ("Thumbs Down",)),
-    ("songs", "engagement", "songs", ("NextSong",)),
-    ("playlists", "engagement", "songs added to playlists", ("Add to Playlist",)),
-    ("friends", "engagement", "friends added", ("Add Friend",)),
-    ("visits", "engagement", "visits to the home page", ("Home",)),
-    ("upgrades", "plan", "visits to the upgrade pages", ("Upgrade", "Submit Upgrade")),
-    ("downgrades", "plan", "visits to the downgrade pages", ("Downgrade", "Submit Downgrade")),
-    ("help", "support", "visits to the help pages", ("Help", "About")),
-    ("settings", "support", "visits to the settings", ("Settings", "Save Settings")),
-)
 
-DECAYED_SUMS: tuple[Feature, ...] = tuple(
-    Feature(f"{name}_{days}d", driver, "decayed_sum", "log1p", unit, pages, days)
-    for name, driver, unit, pages in _COUNTED
-    for days in HALF_LIVES_DAYS
+def _counted(
+    name: str, driver: Driver, unit: str, *pages: str, on_level: Level | None = None, opens_session: bool = False
+) -> tuple[Feature, ...]:
+    """A decayed sum for each half-life."""
+    return tuple(
+        Feature(f"{name}_{days}d", driver, "decayed_sum", "log1p", unit, pages, days, on_level, opens_session)
+        for days in HALF_LIVES_DAYS
+    )
+
+
+DECAYED_SUMS: tuple[Feature, ...] = (
+    *_counted("adverts", "adverts", "adverts", "Roll Advert"),
+    *_counted("errors", "errors", "errors", "Error"),
+    *_counted("thumbs_up", "satisfaction", "thumbs up", "Thumbs Up"),
+    *_counted("thumbs_down", "satisfaction", "thumbs down", "Thumbs Down"),
+    # Apart, because what annoys people is a share: adverts come with free songs, a look at downgrading with paid ones.
+    *_counted("songs_free", "engagement", "songs on the free plan", "NextSong", on_level="free"),
+    *_counted("songs_paid", "engagement", "songs on the paid plan", "NextSong", on_level="paid"),
+    *_counted("sessions", "engagement", "sessions", opens_session=True),
+    *_counted("playlists", "engagement", "songs added to playlists", "Add to Playlist"),
+    *_counted("friends", "engagement", "friends added", "Add Friend"),
+    *_counted("visits", "engagement", "visits to the home page", "Home"),
+    *_counted("upgrades", "plan", "visits to the upgrade pages", "Upgrade", "Submit Upgrade"),
+    *_counted("downgrades", "plan", "visits to the downgrade pages", "Downgrade", "Submit Downgrade"),
+    *_counted("help", "support", "visits to the help pages", "Help", "About"),
+    *_counted("settings", "support", "visits to the settings", "Settings", "Save Settings"),
 )
 
 FEATURES: tuple[Feature, ...] = (
@@ -87,6 +102,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("paid", "plan", "level", "identity", "1 when the newest event was on the paid plan, else 0"),
     Feature("tenure_days", "tenure", "tenure", "log1p", "days since registration"),
     Feature("silence_days", "silence", "silence", "log1p", "days since the last event"),
+    # Days tell a week from a fortnight, minutes tell somebody who is listening now from somebody who was yesterday.
+    Feature("silence_minutes", "silence", "silence", "log1p", "minutes since the last event", unit_ms=60_000),
 )
 
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ NEEDED = ("ts", "userId", "sessionId", "itemInSession", "page")
 BYTES_PER_TASK = 128 << 20
 PARQUET_PACKS = 10
 """About how much smaller Parquet is than the same events as JSON."""
+HEAP = re.compile("[1-9][0-9]*[mg]")
 BRIEF_BYTES = 2 << 30
 """A log up to this size is a job of some minutes."""
 
@@ -53,29 +56,32 @@ def open_history(
         master: a Spark cluster, such as `spark://host:7077`; by default this machine.
 
     Raises:
-        ChurnError: it is missing, of an unknown kind, cut short, or holds no event; or Spark failed for want of disk.
+        ChurnError: it is missing, of an unknown kind, cut short, or holds no event; `memory` is no size; the cluster
+            does not answer; or Spark failed for want of disk or memory.
     """
+    if not HEAP.fullmatch(memory):
+        raise ChurnError(f"{memory} is no size of a heap.", "Write it as Java does, such as 6g or 900m.")
     files = _files(path)
     with ExitStack() as stack:
         plain = [stack.enter_context(event_log.plain(file, var)) for file in files if file.suffix != PARQUET]
         parquet = [file for file in files if file.suffix == PARQUET]
         size = sum(map(_size, plain)) + PARQUET_PACKS * sum(map(_size, parquet))
-        spark = session.start(
-            name,
-            slots=2,
-            memory=memory,
-            local_dir=var / "spark",
-            shuffle_partitions=max(2, size // BYTES_PER_TASK),
-            brief=size < BRIEF_BYTES,
-            master=master,
-        )
-        stack.callback(spark.stop)
-        stack.enter_context(progress(spark, say))
         try:
+            spark = session.start(
+                name,
+                slots=max(2, os.cpu_count() or 2),
+                memory=memory,
+                local_dir=var / "spark",
+                shuffle_partitions=max(2, size // BYTES_PER_TASK),
+                brief=size < BRIEF_BYTES,
+                master=master,
+            )
+            stack.callback(spark.stop)
+            stack.enter_context(progress(spark, say))
             lines = _lines(spark, plain, parquet)
             yield History(lines, parsing.read_log(lines).persist())
         except (PySparkException, Py4JError) as error:
-            raise _explained(error) from error
+            raise _explained(error, memory, master) from error
 
 
 def _files(path: Path) -> list[Path]:
@@ -121,8 +127,14 @@ def _lines(spark: SparkSession, plain: list[Path], parquet: list[Path]) -> DataF
     return first
 
 
-def _explained(error: PySparkException | Py4JError) -> Exception:
+def _explained(error: PySparkException | Py4JError, memory: str, master: str | None) -> Exception:
     text = str(error)
+    if "Java heap space" in text or "OutOfMemoryError" in text or "GC overhead limit" in text:
+        return ChurnError(f"Spark's heap of {memory} is too small for this log.", "Give it more with --memory.")
+    if "JAVA_GATEWAY_EXITED" in text:
+        return ChurnError(f"Java did not start with a heap of {memory}.", "Give it a size that this machine has.")
+    if master and any(sign in text for sign in ("masters are unresponsive", "Could not parse Master URL", "Failed to")):
+        return ChurnError(f"The cluster {master} does not take the job.", "Correct --master, or look at its workers.")
     if "No space left on device" in text:
         return ChurnError(
             "The disk is full: Spark could not keep what it was working on.",

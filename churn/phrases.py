@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from churn.features import FEATURES, Driver, Feature
+from churn.settings import DAY_MS
 
 
 def phrase(driver: Driver, features: Mapping[str, float], other: Mapping[str, float], beside: str) -> str:
@@ -29,7 +30,10 @@ def _distance(feature: Feature, features: Mapping[str, float], other: Mapping[st
 
 
 def _figure(feature: Feature, value: float) -> float:
-    return value * feature.rate_per_day if feature.kind == "decayed_sum" else value
+    """As people say it: a rate a day, or days."""
+    if feature.kind == "decayed_sum":
+        return value * feature.rate_per_day
+    return value if feature.kind == "level" else value * feature.unit_ms / DAY_MS
 
 
 def _said(feature: Feature, value: float) -> str:

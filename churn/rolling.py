@@ -15,7 +15,6 @@ from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn import events
 from churn.features import DECAYED_SUMS, FEATURES, HALF_LIVES_DAYS, LANDMARK_MS, SUM_NAMES, Feature
-from churn.settings import DAY_MS
 
 _AGGREGATES = {"sum": F.sum, "max": F.max, "min": F.min}
 
@@ -44,8 +43,7 @@ def _weight(half_life_days: float) -> str:
 def accumulators() -> list[Accumulator]:
     """Every accumulator, in the order in which they stand in the state."""
     real = ~F.col("page").isin(*events.RESERVED_PAGES)
-    # The outcome's own pages are the label: they count as events and feed nothing that a model could see.
-    feeds = ~F.col("page").isin(*events.RESERVED_PAGES, *events.OUTCOME_PAGES)
+    feeds = _feeds()
     opens = F.col("page") == events.OPENING
     seen_at = F.when(opens, F.col("opening.last_event")).when(feeds, F.col("ts"))
     paid = F.when(F.col("level") == "paid", 1).otherwise(0)
@@ -71,8 +69,23 @@ def accumulators() -> list[Accumulator]:
 
 def _share(feature: Feature) -> Column:
     """What one event adds to a decayed sum."""
-    counted = F.when(F.col("page").isin(*feature.pages), F.col(_weight(feature.half_life_days)))
+    counted = F.when(_counts(feature), F.col(_weight(feature.half_life_days)))
     return counted.when(F.col("page") == events.OPENING, F.col(f"opening.sums.{feature.name}")).otherwise(0.0)
+
+
+def _counts(feature: Feature) -> Column:
+    """Whether an event is one of those that a decayed sum counts."""
+    holds = F.col("page").isin(*feature.pages) if feature.pages else _feeds()
+    if feature.on_level is not None:
+        holds = holds & (F.col("level") == feature.on_level)
+    if feature.opens_session:
+        holds = holds & (F.col("item") == 0)
+    return holds
+
+
+def _feeds() -> Column:
+    """Whether an event is somebody's own and not the outcome: that is the label, and no model may see it."""
+    return ~F.col("page").isin(*events.RESERVED_PAGES, *events.OUTCOME_PAGES)
 
 
 def with_accumulands(frame: DataFrame, kept: Iterable[str]) -> DataFrame:
@@ -131,8 +144,8 @@ def _value(feature: Feature) -> Column:
         return F.coalesce(F.col("level_at") % 2, F.lit(0)).cast("double")
     if feature.kind == "tenure":
         # Some users register after they first listen: never below zero.
-        return F.coalesce(F.greatest(as_of - F.col("registration"), F.lit(0)) / DAY_MS, F.lit(0.0))
-    return F.coalesce((as_of - F.col("last_event")) / DAY_MS, F.lit(0.0))
+        return F.coalesce(F.greatest(as_of - F.col("registration"), F.lit(0)) / feature.unit_ms, F.lit(0.0))
+    return F.coalesce((as_of - F.col("last_event")) / feature.unit_ms, F.lit(0.0))
 
 
 def status(horizon_ms: int) -> Column:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from churn.features import FEATURES
+from churn.features import FEATURES, Feature
 
 DAY_MS = 86_400_000
 OUTCOME_PAGES = {"Cancel", "Cancellation Confirmation"}
@@ -66,9 +66,10 @@ def _user(events: list[Mapping[str, Any]], cut_ms: int | None, as_of_ms: int | N
         "paid": float(paid),
         "tenure_days": max(0.0, (as_of - registered) / DAY_MS),
         "silence_days": 0.0 if last is None else (as_of - last) / DAY_MS,
+        "silence_minutes": 0.0 if last is None else (as_of - last) / 60_000,
     }
     features = {
-        row.name: own[row.name] if row.name in own else _decayed(events, row.pages, row.half_life_days, as_of)
+        row.name: own[row.name] if row.name in own else _decayed(counted(seen, row), row.half_life_days, as_of)
         for row in FEATURES
     }
     status = "active"
@@ -79,8 +80,17 @@ def _user(events: list[Mapping[str, Any]], cut_ms: int | None, as_of_ms: int | N
     return Expected(as_of, len(events), last, "paid" if paid else "free", status, features)
 
 
-def _decayed(events: list[Mapping[str, Any]], pages: tuple[str, ...], half_life_days: float, as_of: int) -> float:
-    """Each event counts a half for every half-life that has passed since."""
-    return math.fsum(
-        0.5 ** ((as_of - event["ts"]) / DAY_MS / half_life_days) for event in events if event["page"] in pages
-    )
+def counted(seen: list[Mapping[str, Any]], row: Feature) -> list[int]:
+    """When the events were that a row counts."""
+    return [
+        event["ts"]
+        for event in seen
+        if (not row.pages or event["page"] in row.pages)
+        and (row.on_level is None or event["level"] == row.on_level)
+        and (not row.opens_session or event["itemInSession"] == 0)
+    ]
+
+
+def _decayed(moments: list[int], half_life_days: float, as_of: int) -> float:
+    """Each counts a half for every half-life that has passed since."""
+    return math.fsum(0.5 ** ((as_of - moment) / DAY_MS / half_life_days) for moment in moments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,64 +15,70 @@ from churn.settings import CalibrationKind
 from training import calibrate, pipeline
 from training.candidates import Candidate
 from training.metrics import Figures, Foreseen, Vector, figures
-from training.rows import to_pandas
+from training.rows import in_memory, to_pandas
 from training.snapshots import FACTS
 from training.splits import Split, Splits
 
 KEPT = ("user_id", "as_of", *FACTS, *OUTCOMES, "paid", "tenure_days", "silence_days")
 """What of a tested row the figures and the report need."""
 
+KEYS = ["user_id", "as_of"]
+"""What names a row."""
+
 SAID = {outcome: f"said_{outcome}" for outcome in OUTCOMES}
+
+Say = Callable[[str], None]
 
 Chosen = Mapping[tuple[Outcome, int], Candidate]
 """The candidate for an outcome and the first of the two folds that are left out."""
 
+Teller = Callable[[Split], pd.DataFrame]
+"""Fits on what a split trains on, and says what it thinks of all that the split leaves out: :data:`KEPT`, and
+`said_cancel, said_lapse`, probabilities that are still to be calibrated."""
 
-def out_of_fold(
-    rows: DataFrame, splits: Splits, chosen: Chosen, kind: CalibrationKind, say: Callable[[str], None]
-) -> pd.DataFrame:
+
+def out_of_fold(splits: Splits, tell: Teller, kind: CalibrationKind, say: Say = lambda _: None) -> pd.DataFrame:
     """Probabilities for every test row, by models that saw neither its user nor its dates.
 
     Two models left its fold out; the mean of their log-odds is calibrated on what each said of other users before.
 
     Returns:
-        :data:`KEPT`, `p_cancel, p_lapse, risk`, and `said_cancel, said_lapse`: what was said before calibration.
+        :data:`KEPT`, `p_cancel, p_lapse, risk`, and `said_cancel, said_lapse`: what was said before calibration; by
+        user and moment.
     """
     said: dict[tuple[int, int], pd.DataFrame] = {}
     for fold in range(splits.folds):
         for split in splits.tests(fold):
-            said[fold, split.first_ms] = _said(rows, split, chosen)
+            said[fold, split.first_ms] = tell(split).sort_values(KEYS, ignore_index=True)
         say(f"Tested fold {fold + 1} of {splits.folds}.")
     tested = [
         _together(split, said[fold, split.first_ms], said[before, split.first_ms], kind)
         for before, fold in ((fold, (fold + 1) % splits.folds) for fold in range(splits.folds))
         for split in splits.tests(fold)
     ]
-    return with_risk(pd.concat(tested, ignore_index=True))
+    return with_risk(pd.concat(tested, ignore_index=True)).sort_values(KEYS, ignore_index=True)
 
 
-def _said(rows: DataFrame, split: Split, chosen: Chosen) -> pd.DataFrame:
-    """What the two models of a split say of all that they left out."""
-    trained, held = (rows.where(cell.rows()).persist() for cell in (split.train, split.held_out()))
-    try:
+def teller(rows: DataFrame, chosen: Chosen) -> Teller:
+    """The chosen candidates."""
+
+    def tell(split: Split) -> pd.DataFrame:
         # Side by side: a fit is many small Spark jobs, and one alone leaves a core idle.
-        with ThreadPoolExecutor(len(OUTCOMES)) as pool:
-            said = pool.map(
-                lambda outcome: _chances(trained, held, outcome, chosen[outcome, split.left_out[0]]), OUTCOMES
-            )
-        frame = to_pandas(held.select(*KEPT))
-        # Rows of one user and moment that still tie are alike in all that a model sees.
-        return frame.assign(**dict(zip(SAID.values(), said, strict=True))).sort_values(["user_id", "as_of", "on_grid"])
-    finally:
-        trained.unpersist()
-        held.unpersist()
+        with (
+            in_memory(rows, (split.train, split.held_out())) as (trained, held),
+            ThreadPoolExecutor(len(OUTCOMES)) as pool,
+        ):
+            frame = to_pandas(held.select(*KEPT))
+            for told in pool.map(lambda o: _told(trained, held, o, chosen[o, split.left_out[0]]), OUTCOMES):
+                frame = frame.merge(told, on=KEYS, validate="one_to_one")
+            return frame
+
+    return tell
 
 
-def _chances(trained: DataFrame, held: DataFrame, outcome: Outcome, candidate: Candidate) -> Vector:
+def _told(trained: DataFrame, held: DataFrame, outcome: Outcome, candidate: Candidate) -> pd.DataFrame:
     model = pipeline.fit(trained, outcome, candidate)
-    said = to_pandas(model.transform(held).select(pipeline.chance(outcome).alias("chance")))
-    chance: Vector = said["chance"].to_numpy()
-    return chance
+    return to_pandas(model.transform(held).select(*KEYS, pipeline.chance(outcome).alias(SAID[outcome])))
 
 
 def _together(split: Split, own: pd.DataFrame, other: pd.DataFrame, kind: CalibrationKind) -> pd.DataFrame:
@@ -114,17 +120,19 @@ def report(scored: pd.DataFrame, resamples: int) -> dict[str, dict[str, Figures]
     """Figures of both outcomes and of the risk: on the grid, at events, where the stream scores, and of cold users."""
     warm, grid = ~scored["cold"], scored["on_grid"]
     views = {
-        "test": scored[grid & warm],
+        "test": on_the_grid(scored),
         "test_at_events": scored[~grid & warm],
         "test_cold": scored[grid & ~warm],
     }
     return {
-        name: {
-            what: figures(Foreseen.of(rows, label, chance), resamples if name == "test" else resamples // 4)
-            for what, (label, chance) in COLUMNS.items()
-        }
+        name: {what: figures(Foreseen.of(rows, label, chance), resamples) for what, (label, chance) in COLUMNS.items()}
         for name, rows in views.items()
     }
+
+
+def on_the_grid(scored: pd.DataFrame) -> pd.DataFrame:
+    """The rows by which a model is judged first: heartbeats, of users who are not cold."""
+    return scored[scored["on_grid"] & ~scored["cold"]]
 
 
 def final_calibrations(scored: pd.DataFrame, kind: CalibrationKind) -> dict[Outcome, Calibration]:
@@ -134,9 +142,3 @@ def final_calibrations(scored: pd.DataFrame, kind: CalibrationKind) -> dict[Outc
         outcome: calibrate.fit(kind, rows[SAID[outcome]].to_numpy(), rows[outcome].to_numpy(dtype=np.float64))
         for outcome, rows in held.items()
     }
-
-
-def enough(scored: pd.DataFrame, outcomes: Sequence[Outcome], fewest: int) -> tuple[Outcome, int] | None:
-    """The first outcome that too few tested rows ended in, and how many did; None when all is well."""
-    counts = ((outcome, int(scored[outcome].sum())) for outcome in outcomes)
-    return next((found for found in counts if found[1] < fewest), None)

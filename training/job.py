@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy
 import pandas
+import psutil
+from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
@@ -26,11 +28,12 @@ from training.report import make
 from training.report.importance import importance
 from training.report.log_facts import log_facts
 from training.report.make import Evidence
-from training.rows import fingerprint, kept, require_span, to_pandas
+from training.rows import fingerprint, kept, require_span, require_unbroken, to_pandas
 from training.snapshots import snapshots
-from training.splits import Splits
+from training.splits import FIRST_TESTED, Splits
 
-FEWEST_POSITIVES = 20
+FEWEST_LEAVERS = 5
+"""People who leave in either way at the tested dates: about fewer, no figure means anything."""
 
 Say = Callable[[str], None]
 
@@ -60,17 +63,22 @@ def train(
     firewall.pages()
     facts = fingerprint(log)
     say(f"Read {facts['events']:,} events of {facts['users']:,} users.")
+    require_unbroken(log)
     span_ms = (facts["first_ms"], facts["last_ms"])
     require_span(settings.labels, span_ms, settings.training.date_parts)
     rows, count = kept(pipeline.assemble(snapshots(log, settings.labels, span_ms)), settings.training.max_rows)
-    say(f"Made {count:,} snapshot rows; {rows.count():,} are kept.")
+    say(f"Made {count:,} snapshot rows; {rows.count():,} are kept, of whole users.")
     splits = _splits(rows, settings)
+    _enough(rows, splits)
     firewall.rows(log, rows, settings.labels, splits)
+    say("No leak was found in features and splits.")
     tried, chosen = selection.select(rows, splits, settings.training, say)
-    scored = evaluate.out_of_fold(rows, splits, chosen, settings.training.calibration, say)
+    scored = evaluate.out_of_fold(splits, evaluate.teller(rows, chosen), settings.training.calibration, say)
     leaky = claimed(log) if settings.training.search else None
     metrics = _judged(rows, scored, leaky, splits, settings)
-    firewall.believable(metrics["test"]["cancel"], settings.training.auc_ceiling, accept_suspicious)
+    firewall.believable(metrics, settings.training.auc_ceiling, accept_suspicious)
+    for line in baselines.not_beaten(metrics["baselines"]):
+        say(f"Beware: {line}")
     say("Evaluated on held-out users and dates; fitting the final models on all rows.")
     final = {o: selection.overall(tried[o]) if tried[o] else chosen[o, 0] for o in OUTCOMES}
     made = card.head(settings, facts) | {
@@ -97,9 +105,10 @@ def _judged(
     rows: DataFrame, scored: pandas.DataFrame, leaky: Foreseen | None, splits: Splits, settings: Settings
 ) -> dict[str, Any]:
     """The metrics of the card: the model's own, what it must beat, and what the leaky protocol would have claimed."""
-    _enough(scored)
-    compared = baselines.compare(to_pandas(rows.select(*baselines.COLUMNS)), splits)
-    metrics: dict[str, Any] = {**evaluate.report(scored, settings.training.resamples), "baselines": compared}
+    training = settings.training
+    known = to_pandas(rows.select(*baselines.COLUMNS))
+    compared = baselines.compare(known, scored, splits, training.calibration, training.resamples)
+    metrics: dict[str, Any] = {**evaluate.report(scored, training.resamples), "baselines": compared}
     if leaky is not None:
         metrics["leaky_protocol"] = {"cancel": {"auc": auc(leaky.label, leaky.chance, numpy.ones(len(leaky.label)))}}
     return metrics
@@ -112,13 +121,16 @@ def _splits(rows: DataFrame, settings: Settings) -> Splits:
     return Splits.of(settings.labels.folds, settings.training.date_parts, first, last)
 
 
-def _enough(tested: pandas.DataFrame) -> None:
-    if few := evaluate.enough(tested, OUTCOMES, FEWEST_POSITIVES):
-        outcome, positives = few
-        raise ChurnError(
-            f"Only {positives} held-out rows end in {outcome}; no figure about them could be trusted.",
-            f"Give a log with more users or more days: at least {FEWEST_POSITIVES} are needed.",
-        )
+def _enough(rows: DataFrame, splits: Splits) -> None:
+    leavers = [F.countDistinct(F.when(F.col(outcome) == 1, F.col("user_id"))).alias(outcome) for outcome in OUTCOMES]
+    found = rows.where(F.col("as_of") >= splits.edges_ms[FIRST_TESTED]).agg(*leavers).first()
+    for outcome in OUTCOMES:
+        if found is None or found[outcome] < FEWEST_LEAVERS:
+            raise ChurnError(
+                f"Only {0 if found is None else found[outcome]} people {outcome} within the horizon at the dates that "
+                "are tested; no figure about them could be trusted.",
+                f"Give a log with more users or more days: at least {FEWEST_LEAVERS} are needed.",
+            )
 
 
 def _save(
@@ -134,6 +146,8 @@ def _save(
             model = pipeline.fit(rows, outcome, final[outcome])
             onnx.write(rows.sparkSession, model, outcome, folder / f"{outcome}.onnx")
             pipeline.deployable(model, outcome).write().overwrite().save(str(folder / outcome))
+            # On a cluster the workers write: what this machine cannot read back is no bundle.
+            PipelineModel.load(str(folder / outcome))
         if report:
             report(folder)
         bundle.seal(folder, made)
@@ -144,6 +158,9 @@ def _save(
 @contextmanager
 def _building(models: Path) -> Iterator[Path]:
     """A folder that is gone afterwards, unless it was moved away: nothing half-written stays among the models."""
+    for left in models.glob(".building-*"):  # by a run that was killed
+        if not psutil.pid_exists(int(left.name.rpartition("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
     folder = models / f".building-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -13,7 +13,7 @@ from churn.model import load_scorer
 from churn.outcomes import OUTCOMES
 from churn.settings import Labels, Settings
 from training import evaluate as evaluation
-from training.rows import fingerprint, kept, require_span, to_pandas
+from training.rows import fingerprint, kept, require_span, require_unbroken, to_pandas
 from training.snapshots import FACTS, snapshots
 
 
@@ -27,14 +27,19 @@ def evaluate(held: Bundle, log: DataFrame, settings: Settings, say: Callable[[st
         say: told of each step.
 
     Returns:
-        The `metrics` of a card, without baselines, beside `model_version` and `data`.
+        The `metrics` of a card, without baselines, beside `model_version`, `data`, and `trained_on_this_log`: then
+        the figures tell how well the model remembers, not how well it foresees.
 
     Raises:
-        ChurnError: the log is too short.
+        ChurnError: the log is too short, or silent for weeks.
     """
     labels = Labels(**held.card["labels"])
     facts = fingerprint(log)
     say(f"Read {facts['events']:,} events of {facts['users']:,} users.")
+    remembered = facts["sum"] == held.card["data"]["sum"]
+    if remembered:
+        say("Beware: the model was trained on this very log. These figures are not about anything it had not seen.")
+    require_unbroken(log)
     span_ms = (facts["first_ms"], facts["last_ms"])
     require_span(labels, span_ms, 1)
     rows, made = kept(snapshots(log, labels, span_ms), settings.training.max_rows)
@@ -44,4 +49,5 @@ def evaluate(held: Bundle, log: DataFrame, settings: Settings, say: Callable[[st
         "user_id", "as_of", *FACTS, *OUTCOMES, "paid", "p_cancel", "p_lapse", "risk", leaves
     )
     metrics = evaluation.report(to_pandas(scored), settings.training.resamples)
-    return {"model_version": held.version, "data": facts, **metrics}
+    rows.unpersist()
+    return {"model_version": held.version, "data": facts, "trained_on_this_log": remembered, **metrics}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +48,10 @@ def figures(tested: Foreseen, resamples: int, seed: int = 7) -> Figures:
 
     `auc` is the area under the ROC curve; `pr_auc_over_base` the average precision as a multiple of the base rate;
     `lift_at_10` the rate in the top tenth over the base rate; `brier_skill` 1 - Brier / Brier of the base rate; `ece`
-    the expected calibration error over ten bins of equal size, and `ece_if_perfect` what it is on average when the
-    probabilities are true, on as many rows of the same users. The intervals cover 95 % of resamples of whole users.
-    Where nobody or everybody had the outcome, only the counts are given.
+    the expected calibration error over ten bins of equal size. `ece_if_perfect` is what it is on average when the
+    probabilities are true, on as many rows; `ece_if_perfect_and_shared` the same when all rows of a user share one
+    fate, as overlapping horizons make them do in part. The intervals cover 95 % of resamples of whole users. Where
+    nobody or everybody had the outcome, only the counts are given.
 
     Args:
         tested: rows, labels and probabilities.
@@ -66,27 +67,42 @@ def figures(tested: Foreseen, resamples: int, seed: int = 7) -> Figures:
     values = {name: figure(label, tested.chance, whole) for name, figure in FIGURES.items()}
     drawn = _resampled(tested, resamples, np.random.default_rng(seed))
     return {
-        **{name: _interval(value, drawn[name]) for name, value in values.items()},
+        **{name: interval(value, drawn[name], biased=name == "ece") for name, value in values.items()},
         "ece_if_perfect": ece_if_perfect(tested, seed),
+        "ece_if_perfect_and_shared": ece_if_perfect(tested, seed, shared=True),
         **counts,
     }
 
 
 def _resampled(tested: Foreseen, resamples: int, rng: np.random.Generator) -> dict[str, list[float]]:
-    users = int(tested.user.max()) + 1
     drawn: dict[str, list[float]] = {name: [] for name in FIGURES}
-    for _ in range(resamples):
-        weight = np.bincount(rng.integers(0, users, users), minlength=users)[tested.user].astype(np.float64)
-        if 0 < (weight * tested.label).sum() < weight.sum():
-            for name, figure in FIGURES.items():
-                drawn[name].append(figure(tested.label, tested.chance, weight))
+    for weight in resampled_users(tested, resamples, rng):
+        for name, figure in FIGURES.items():
+            drawn[name].append(figure(tested.label, tested.chance, weight))
     return drawn
 
 
-def _interval(value: float, drawn: list[float]) -> dict[str, float | None]:
+def resampled_users(tested: Foreseen, resamples: int, rng: np.random.Generator) -> Iterator[Vector]:
+    """How often each row counts when as many users are drawn with replacement; draws without both outcomes are left."""
+    users = int(tested.user.max()) + 1
+    for _ in range(resamples):
+        weight = np.bincount(rng.integers(0, users, users), minlength=users)[tested.user].astype(np.float64)
+        if 0 < (weight * tested.label).sum() < weight.sum():
+            yield weight
+
+
+def interval(value: float, drawn: Sequence[float], biased: bool = False) -> dict[str, float | None]:
+    """A figure with the interval of its resamples.
+
+    Args:
+        value: on all rows.
+        drawn: on resamples; none of them, no interval.
+        biased: resamples are larger on the whole, as a mean of distances is: they are moved back to the value.
+    """
     if not drawn:
         return {"value": value, "low": None, "high": None}
-    low, high = np.quantile(drawn, [(1 - _COVERED) / 2, (1 + _COVERED) / 2])
+    moved = np.asarray(drawn) + (value - np.mean(drawn) if biased else 0.0)
+    low, high = np.quantile(np.maximum(moved, 0.0) if biased else moved, [(1 - _COVERED) / 2, (1 + _COVERED) / 2])
     return {"value": value, "low": float(low), "high": float(high)}
 
 
@@ -148,17 +164,21 @@ def calibration_bins(label: Vector, chance: Vector, weight: Vector | None = None
     )
 
 
-def ece_if_perfect(tested: Foreseen, seed: int, draws: int = 40) -> float:
-    """The calibration error that true probabilities would show by chance alone, on as many rows of as many users.
+def ece_if_perfect(tested: Foreseen, seed: int, shared: bool = False, draws: int = 40) -> float:
+    """The calibration error that true probabilities would show by chance alone, on as many rows.
 
-    Labels are drawn with the given probabilities, one draw per user: a user's rows mostly share their outcome, and
-    that is what makes the error of a true model large.
+    Args:
+        tested: whose probabilities are taken for true: labels are drawn by them.
+        seed: of the draws.
+        shared: one draw per user instead of one per row.
+        draws: over which the mean is taken.
     """
     rng = np.random.default_rng(seed)
-    users = int(tested.user.max()) + 1
-    whole = np.ones(len(tested.label))
-    errors = [
-        ece((rng.random(users)[tested.user] < tested.chance).astype(np.float64), tested.chance, whole)
-        for _ in range(draws)
-    ]
-    return float(np.mean(errors))
+    rows, users = len(tested.label), int(tested.user.max()) + 1
+    whole = np.ones(rows)
+
+    def drawn() -> Vector:
+        fate = rng.random(users)[tested.user] if shared else rng.random(rows)
+        return (fate < tested.chance).astype(np.float64)
+
+    return float(np.mean([ece(drawn(), tested.chance, whole) for _ in range(draws)]))

@@ -8,6 +8,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
+from churn.errors import ChurnError
 from churn.features import FEATURES, NAMES
 from churn.model import input_name, probability_name, vector_name, with_inputs
 from churn.outcomes import OUTCOMES, Outcome
@@ -32,7 +33,11 @@ def usable(rows: DataFrame, outcome: Outcome) -> DataFrame:
 
 
 def fit(rows: DataFrame, outcome: Outcome, candidate: Candidate) -> Model:
-    """Fits one outcome on assembled rows."""
+    """Fits one outcome on assembled rows.
+
+    Raises:
+        ChurnError: all of them have the same outcome.
+    """
     columns = {
         "featuresCol": INPUTS,
         "labelCol": outcome,
@@ -41,7 +46,14 @@ def fit(rows: DataFrame, outcome: Outcome, candidate: Candidate) -> Model:
         "predictionCol": f"{outcome}_prediction",
     }
     known = usable(rows, outcome)
-    model: Model = candidate.estimator(columns, known.count()).fit(known)
+    count, positives = known.agg(F.count("*"), F.sum(outcome)).first() or (0, 0)
+    if not 0 < (positives or 0) < count:
+        raise ChurnError(
+            f"Of {count:,} rows of some users and dates, {positives or 0:g} end in {outcome}: nothing can be learnt "
+            "from them.",
+            "Give a log with more users or more days, or lower labels.folds or training.date_parts.",
+        )
+    model: Model = candidate.estimator(columns, count).fit(known)
     return model
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
+from churn import event_log
 from churn.errors import ChurnError
 from churn.settings import DAY_MS, Labels
+from training.splits import Cell
 
 _ROWS_PER_PARTITION = 100_000
 
@@ -49,13 +54,30 @@ def require_span(labels: Labels, span_ms: tuple[int, int], parts: int) -> None:
         )
 
 
+def require_unbroken(log: DataFrame) -> None:
+    """Raises ChurnError where a log is silent for weeks: one event with a wrong clock would move its end by years.
+
+    Everybody would then seem to have lapsed on the last day on which they were really looked at.
+    """
+    by_day = log.groupBy(F.floor(F.col("ts") / DAY_MS).alias("day")).agg(F.count("*").alias("events")).collect()
+    found = event_log.gap({row["day"]: row["events"] for row in by_day})
+    if found is not None:
+        before, after = (datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date() for day in found)
+        raise ChurnError(
+            f"The log is silent from {before} to {after}.",
+            "Take out the events with a wrong clock, or give the part on one side of the silence.",
+        )
+
+
 def to_pandas(rows: DataFrame) -> pd.DataFrame:
     """Rows in the memory of this process."""
     return cast("pd.DataFrame", rows.toPandas())
 
 
 def kept(rows: DataFrame, most: int) -> tuple[DataFrame, int]:
-    """Rows in memory, at most about `most` of them, evenly thinned, in an order that makes a run repeatable.
+    """Rows in memory, at most about `most` of them, of whole users, in an order that makes a run repeatable.
+
+    How often a policy rings can only be seen on all of a user's rows.
 
     Returns:
         The rows, and how many there were before.
@@ -63,7 +85,7 @@ def kept(rows: DataFrame, most: int) -> tuple[DataFrame, int]:
     made = rows.persist()
     count = made.count()
     share = min(1.0, most / max(1, count))
-    drawn = F.pmod(F.xxhash64("user_id", "as_of", F.lit("thinned")), F.lit(1_000_000)) < round(share * 1_000_000)
+    drawn = F.pmod(F.xxhash64("user_id", F.lit("thinned")), F.lit(1_000_000)) < round(share * 1_000_000)
     # Few rows, many passes: more partitions would only be more tasks to start.
     partitions = max(1, round(count * share / _ROWS_PER_PARTITION))
     thin = (made if share == 1 else made.where(drawn)).coalesce(partitions)
@@ -71,3 +93,14 @@ def kept(rows: DataFrame, most: int) -> tuple[DataFrame, int]:
     held.count()
     made.unpersist()
     return held, count
+
+
+@contextmanager
+def in_memory(rows: DataFrame, cells: Sequence[Cell]) -> Iterator[list[DataFrame]]:
+    """The rows of some cells, kept for as long as they are needed."""
+    held = [rows.where(cell.rows()).persist() for cell in cells]
+    try:
+        yield held
+    finally:
+        for each in held:
+            each.unpersist()

@@ -16,8 +16,8 @@ from churn.outcomes import OUTCOMES, Outcome
 from churn.settings import Training
 from training import pipeline
 from training.candidates import SIMPLEST_FIRST, Candidate, grid
-from training.metrics import Foreseen, Vector, pr_auc_over_base
-from training.rows import to_pandas
+from training.metrics import Foreseen, pr_auc_over_base, resampled_users
+from training.rows import in_memory, to_pandas
 from training.splits import Splits
 
 RESAMPLES = 100
@@ -50,16 +50,14 @@ def choose(tried: Sequence[Tried]) -> Candidate:
 
 def overall(tried: Sequence[Tried]) -> Candidate:
     """As :func:`choose`, on the mean over folds: what the final model is made of."""
-    means = [
-        Tried(
-            candidate,
-            -1,
-            float(np.mean([one.value for one in tried if one.candidate == candidate])),
-            float(np.mean([one.error for one in tried if one.candidate == candidate])),
-        )
-        for candidate in dict.fromkeys(one.candidate for one in tried)
-    ]
-    return choose(means)
+    return choose([_mean(candidate, tried) for candidate in dict.fromkeys(one.candidate for one in tried)])
+
+
+def _mean(candidate: Candidate, tried: Sequence[Tried]) -> Tried:
+    """Over folds, whose users are all different: the error of the mean is smaller than theirs."""
+    own = [one for one in tried if one.candidate == candidate]
+    error = float(np.sqrt(np.sum(np.square([one.error for one in own])))) / len(own)
+    return Tried(candidate, -1, float(np.mean([one.value for one in own])), error)
 
 
 def select(
@@ -77,7 +75,9 @@ def select(
         return tried, chosen
     with ThreadPoolExecutor(len(OUTCOMES)) as pool:
         for fold in range(splits.folds):
-            found = pool.map(partial(try_all, rows, splits, candidates, fold), OUTCOMES)
+            # Trained and validated before any test date and without the fold's users.
+            with in_memory(rows, splits.selection(fold)) as (trained, validated):
+                found = list(pool.map(partial(try_all, trained, validated, candidates, fold), OUTCOMES))
             for outcome, each in zip(OUTCOMES, found, strict=True):
                 tried[outcome] += each
                 chosen[outcome, fold] = choose(each)
@@ -86,17 +86,11 @@ def select(
 
 
 def try_all(
-    rows: DataFrame, splits: Splits, candidates: Sequence[Candidate], fold: int, outcome: Outcome
+    trained: DataFrame, validated: DataFrame, candidates: Sequence[Candidate], fold: int, outcome: Outcome
 ) -> list[Tried]:
-    """Every candidate for one test fold, trained and validated before any test date and without the fold's users."""
-    train, validate = splits.selection(fold)
-    trained = rows.where(train.rows()).persist()
-    held_out = pipeline.usable(rows.where(validate.rows()), outcome).persist()
-    try:
-        return [_try(trained, held_out, fold, outcome, candidate) for candidate in candidates]
-    finally:
-        trained.unpersist()
-        held_out.unpersist()
+    """Every candidate for one test fold."""
+    held_out = pipeline.usable(validated, outcome)
+    return [_try(trained, held_out, fold, outcome, candidate) for candidate in candidates]
 
 
 def _try(trained: DataFrame, held_out: DataFrame, fold: int, outcome: Outcome, candidate: Candidate) -> Tried:
@@ -110,10 +104,6 @@ def precision(scored: pd.DataFrame, outcome: Outcome, seed: int = 7) -> tuple[fl
     tested = Foreseen.of(scored, outcome, "chance")
     if not 0 < tested.label.sum() < len(tested.label):
         return 0.0, 0.0
-    users, rng = int(tested.user.max()) + 1, np.random.default_rng(seed)
-    drawn: list[float] = []
-    for _ in range(RESAMPLES):
-        weight: Vector = np.bincount(rng.integers(0, users, users), minlength=users)[tested.user].astype(np.float64)
-        if 0 < (weight * tested.label).sum() < weight.sum():
-            drawn.append(pr_auc_over_base(tested.label, tested.chance, weight))
+    weights = resampled_users(tested, RESAMPLES, np.random.default_rng(seed))
+    drawn = [pr_auc_over_base(tested.label, tested.chance, weight) for weight in weights]
     return pr_auc_over_base(tested.label, tested.chance, np.ones(len(tested.label))), float(np.std(drawn))

@@ -53,6 +53,7 @@ def test_no_model_is_one_sentence(tmp_path: Path) -> None:
         (lambda path: (path / "lapse" / "part-1").write_text(""), "lapse/part-1 is not in the manifest"),
         (lambda path: (path / "card.json").write_text("{}"), "card.json is changed"),
         (lambda path: (path / "manifest.json").unlink(), "cannot be read"),
+        (lambda path: (path / "manifest.json").write_text("[1]"), "cannot be read"),
     ],
 )
 def test_a_damaged_bundle_is_refused_by_name(made: Path, harm: Any, words: str) -> None:
@@ -96,6 +97,16 @@ def test_a_first_model_is_waited_for(made: Path) -> None:
     shutil.rmtree(made / "v1")
     with pytest.raises(ChurnError, match="There is no model"):
         bundle.wait(made, 0, threading.Event())
+
+
+def test_a_bundle_is_known_by_its_folder(made: Path) -> None:
+    (made / "v1").rename(made / "kept")
+    with pytest.raises(ChurnError, match="The model in kept is v1"):
+        bundle.load(made, "kept")
+    (made / "kept").rename(made / "v1")
+    (made / "models").mkdir()
+    with pytest.raises(ChurnError, match="There is no model"):
+        bundle.load(made / "models", "../v1")
 
 
 def test_a_bundle_of_another_layout_is_refused(made: Path) -> None:
@@ -149,6 +160,6 @@ def test_a_log_that_is_too_short_is_refused(spark: SparkSession, tmp_path: Path,
 
     log = read_log(spark.read.text(str(simulated_log)))
     first = log.agg({"ts": "min"}).collect()[0][0]
-    with pytest.raises(ChurnError, match=r"spans .* days; training needs 33"):
+    with pytest.raises(ChurnError, match=r"spans .* days; training needs 38"):
         train(log.where(log["ts"] < first + 20 * 86_400_000), tmp_path, Settings(), lambda _: None)
     assert list(tmp_path.iterdir()) == []

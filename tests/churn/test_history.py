@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from churn import history
@@ -85,7 +86,7 @@ def test_no_unpacked_file_is_left(plain: Path, tmp_path: Path) -> None:
     [
         ("log.csv", b"ts,userId", "not a kind of log"),
         ("log.json", b"", "no listening event"),
-        ("log.json.gz", b"\x1f\x8b\x08\x00cut", "cannot be"),
+        ("log.json.gz", b"\x1f\x8b\x08\x00cut", "is broken after line 0"),
         ("log.parquet", b"PAR1 cut", "damaged or cut short"),
     ],
 )
@@ -104,3 +105,30 @@ def test_parquet_of_something_else(spark: SparkSession, tmp_path: Path) -> None:
     spark.range(3).withColumnRenamed("id", "ts").write.parquet(str(tmp_path / "log.parquet"))
     with pytest.raises(ChurnError, match="no column userId"):
         opened(tmp_path / "log.parquet", tmp_path / "var")
+
+
+@pytest.mark.parametrize("memory", ["6gb", "", "0g", "six"])
+def test_a_heap_that_is_no_size(plain: Path, tmp_path: Path, memory: str) -> None:
+    with pytest.raises(ChurnError, match="no size of a heap"), open_history(plain, "t", tmp_path, print, memory):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("java.lang.OutOfMemoryError: Java heap space", "heap of 2g is too small"),
+        ("[JAVA_GATEWAY_EXITED] Java gateway process exited", "did not start with a heap of 2g"),
+        ("All masters are unresponsive! Giving up.", "spark://nowhere:7077 does not take the job"),
+        ("No space left on device", "The disk is full"),
+    ],
+)
+def test_what_spark_fails_of_is_a_sentence(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, words: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise Py4JError(said)
+
+    monkeypatch.setattr(history.session, "start", fail)
+    log = open_history(plain, "t", tmp_path, print, master="spark://nowhere:7077")
+    with pytest.raises(ChurnError, match=words):
+        log.__enter__()

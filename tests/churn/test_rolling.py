@@ -6,10 +6,12 @@ import json
 import math
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from churn import events
 from churn.events import heartbeat
 from churn.features import DECAYED_SUMS, FEATURES, NAMES, table_hash
 from churn.settings import DAY_MS, Labels
@@ -33,8 +35,8 @@ def random_rows(seed: int, users: int = 40, days: int = 40) -> list[Row]:
         for item in range(rng.randrange(1, 120)):
             page = rng.choice(PAGES if rng.random() < 0.2 else PAGES[2:])
             level = rng.choice(["free", "paid"])
-            row = {"ts": rng.choice(moments), "userId": f"u{user}", "sessionId": 1, "itemInSession": item, "page": page}
-            rows.append({**row, "level": level, "registration": registration})
+            row = {"ts": rng.choice(moments), "userId": f"u{user}", "sessionId": item // 7, "itemInSession": item % 7}
+            rows.append({**row, "page": page, "level": level, "registration": registration})
     rng.shuffle(rows)
     return rows
 
@@ -66,7 +68,10 @@ def as_events(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
 def test_every_feature_has_a_row_of_its_own() -> None:
     assert len(set(NAMES)) == len(FEATURES)
     assert len(table_hash()) == 64
-    assert not {"Cancel", "Cancellation Confirmation"} & {page for row in FEATURES for page in row.pages}
+    pages = {page for row in FEATURES for page in row.pages}
+    assert not {"Cancel", "Cancellation Confirmation"} & pages
+    # The oracle reads the table too: a slip of the pen in a page's name would be wrong alike on both sides.
+    assert pages < events.PAGES
 
 
 @pytest.mark.spark
@@ -88,6 +93,22 @@ def test_features_over_history_equal_the_oracle(spark: SparkSession, seed: int) 
 
 
 @pytest.mark.spark
+@pytest.mark.parametrize("bent", ["on_level", "opens_session", "half_life_days", "pages"])
+def test_a_feature_that_is_made_otherwise_is_noticed(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, bent: str
+) -> None:
+    from churn import rolling  # noqa: PLC0415
+
+    plain: dict[str, Any] = {"on_level": None, "opens_session": False, "half_life_days": 14, "pages": ("Home",)}
+    share = rolling._share
+    monkeypatch.setattr(rolling, "_share", lambda feature: share(replace(feature, **{bent: plain[bent]})))
+    rows = random_rows(1)
+    expected = expect(rows)
+    found = rolling.rolling_features(as_log(spark, rows)).collect()
+    assert any(differing(row.asDict(), expected[row["user_id"]].features) for row in found)
+
+
+@pytest.mark.spark
 def test_the_outcomes_own_pages_move_no_feature(spark: SparkSession) -> None:
     from churn.rolling import rolling_features  # noqa: PLC0415
 
@@ -95,7 +116,7 @@ def test_the_outcomes_own_pages_move_no_feature(spark: SparkSession) -> None:
     newest = {row["userId"]: row for row in sorted(rows, key=lambda row: row["ts"])}
     # At the same time and different in all else: whatever is taken from these pages would show.
     ends = [
-        {**row, "page": page, "itemInSession": 1000 + at, **different(row)}
+        {**row, "page": page, "itemInSession": 0, "sessionId": 1000 + at, **different(row)}
         for row in newest.values()
         for at, page in enumerate(("Cancel", "Cancellation Confirmation"))
     ]

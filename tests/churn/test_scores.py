@@ -27,7 +27,7 @@ SCORE = Score(
     p_cancel=0.1,
     p_lapse=0.05,
     risk=0.15,
-    features={"songs_3d": 0.1 + 0.2, "paid": 1.0},
+    features={"songs_paid_3d": 0.1 + 0.2, "paid": 1.0},
     model_version="m1",
     received_ms=1_541_000_000_003,
 )

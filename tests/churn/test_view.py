@@ -47,7 +47,7 @@ def score(user_id: str = "7", version: int = 1, risk: float = 0.1, **changes: ob
         "p_cancel": risk * 0.75,
         "p_lapse": risk * 0.25,
         "risk": risk,
-        "features": {"songs_3d": 0.1 + 0.2, "paid": 1.0},
+        "features": {"songs_paid_3d": 0.1 + 0.2, "paid": 1.0},
         "model_version": "m1",
         "received_ms": NOW_MS + 3,
     }

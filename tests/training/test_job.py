@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
-from churn import bundle
+from churn import bundle, events, rolling
 from churn.errors import ChurnError
 from churn.parsing import read_log
-from churn.settings import DAY_MS
+from churn.settings import DAY_MS, Labels
 from tests.conftest import QUICK
-from training import job, onnx
+from training import firewall, job, onnx
+from training.firewall import LeakError
+from training.snapshots import snapshots
+from training.splits import Cell, Split, Splits
 
 pytestmark = pytest.mark.spark
 
@@ -43,9 +50,71 @@ def test_a_log_that_is_shorter_than_the_horizon(log: DataFrame, tmp_path: Path) 
 
 
 def test_a_log_in_which_nobody_cancels(log: DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(ChurnError, match="Only 0 held-out rows end in cancel"):
+    with pytest.raises(ChurnError, match="Only 0 people cancel within the horizon"):
         job.train(log.where("page != 'Cancellation Confirmation'"), tmp_path, QUICK, quiet)
     assert list(tmp_path.iterdir()) == []
+
+
+def leaky_snapshots(log: DataFrame, labels: Labels, span_ms: tuple[int, int]) -> DataFrame:
+    """Tenure counted to the last event of all, as the published notebooks count it."""
+    ends = log.groupBy("user_id").agg(F.max("ts").alias("end"))
+    rows = snapshots(log, labels, span_ms).join(ends, "user_id")
+    until_the_end = F.col("tenure_days") + (F.col("end") - F.col("as_of")) / DAY_MS
+    return rows.withColumn("tenure_days", until_the_end).drop("end")
+
+
+def all_users(self: Splits, fold: int) -> Iterator[Split]:
+    """Splits that train on the users they test."""
+    for split in honest(self, fold):
+        everybody = Cell(frozenset(range(self.folds)), split.train.first_ms, split.train.end_ms)
+        yield replace(split, train=everybody)
+
+
+honest = Splits.tests
+
+
+def as_any_event() -> Column:
+    """The outcome's own pages feed features like any other."""
+    return ~F.col("page").isin(*events.RESERVED_PAGES)
+
+
+Leak = pytest.MonkeyPatch
+
+
+def nothing(_: Leak) -> None:
+    """No leak is planted; the log's own figures are above the ceiling."""
+
+
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (lambda patch: patch.setattr(job, "snapshots", leaky_snapshots), "tenure_days of user"),
+        (lambda patch: patch.setattr(Splits, "tests", all_users), "both trained on and tested"),
+        (lambda patch: patch.setattr(rolling, "_feeds", as_any_event), "the pages by which they left"),
+        # Whatever the AUC on shuffled outcomes, it is now too far from a half: that the check is made is shown here.
+        (lambda patch: patch.setattr(firewall, "NOISE", -1.0), "dealt out at random"),
+        (nothing, "above the ceiling"),
+    ],
+)
+def test_a_planted_leak_stops_the_run_and_leaves_nothing_behind(
+    log: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: Callable[[Leak], None], words: str
+) -> None:
+    plant(monkeypatch)
+    # Without intervals the figure itself must stay below the ceiling.
+    training = QUICK.training.model_copy(update={"auc_ceiling": 0.501, "resamples": 0})
+    with pytest.raises(LeakError, match=words):
+        job.train(log, tmp_path, QUICK.model_copy(update={"training": training}), quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_cleared_away(log: DataFrame, tmp_path: Path) -> None:
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        dead = pool.apply(os.getpid)
+    ours = tmp_path / f".building-{os.getppid()}"
+    for folder in (tmp_path / f".building-{dead}", ours):
+        folder.mkdir()
+    with job._building(tmp_path) as folder:
+        assert {path.name for path in tmp_path.iterdir()} == {ours.name, folder.name}
 
 
 def test_a_disk_that_fills_up(log: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,3 +35,5 @@ def test_the_figures_are_those_of_the_scores_on_that_log(
     assert told["auc"]["low"] < told["auc"]["value"] < told["auc"]["high"]
     assert set(found) >= {"test", "test_at_events", "test_cold"} | {"model_version", "data"}
     assert found["model_version"] == held.version
+    assert found["trained_on_this_log"] is True
+    assert judge.evaluate(held, log.where("user_id > '100010'"), QUICK, lambda _: None)["trained_on_this_log"] is False

@@ -64,9 +64,19 @@ def test_true_probabilities_have_the_error_of_chance_and_wrong_ones_more() -> No
 
 def test_rows_of_one_user_share_their_fate_in_a_perfect_model() -> None:
     chance = np.full(1000, 0.2)
-    alone = metrics.ece_if_perfect(Foreseen(np.arange(1000), chance, chance), seed=1)
-    together = metrics.ece_if_perfect(Foreseen(np.repeat(np.arange(10), 100), chance, chance), seed=1)
+    tested = Foreseen(np.repeat(np.arange(10), 100), chance, chance)
+    alone, together = (metrics.ece_if_perfect(tested, seed=1, shared=shared) for shared in (False, True))
     assert together > 3 * alone
+
+
+@given(st.integers(0, 100))
+def test_an_interval_holds_its_own_value(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chance = rng.uniform(0.05, 0.6, 400)
+    rows = Foreseen(np.arange(400) // 4, (rng.random(400) < chance).astype(float), chance)
+    found = figures(rows, resamples=60, seed=seed)
+    for name in metrics.FIGURES:
+        assert found[name]["low"] <= found[name]["value"] <= found[name]["high"], name
 
 
 def test_an_interval_covers_the_truth_about_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:

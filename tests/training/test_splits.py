@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 
 from training.splits import FIRST_TESTED, Splits
 
@@ -12,6 +14,16 @@ FOLDS = st.integers(4, 7)
 PARTS = st.integers(FIRST_TESTED + 1, 12)
 FIRST_MS = 1_540_000_000_000
 SPANS = st.integers(12, 10**10)
+
+
+@pytest.mark.spark
+def test_spark_and_pandas_take_the_same_rows(spark: SparkSession) -> None:
+    frame = pd.DataFrame([(fold, at) for fold in range(5) for at in range(20)], columns=["fold", "as_of"])
+    splits = Splits.of(5, 8, 0, 19)
+    for split in splits.tests(2):
+        for cell in (split.train, split.calibrate(2), split.test(3), split.held_out()):
+            taken = spark.createDataFrame(frame).where(cell.rows()).toPandas()
+            assert sorted(map(tuple, taken.to_numpy())) == sorted(map(tuple, frame[cell.among(frame)].to_numpy()))
 
 
 def rows(splits: Splits, last_ms: int) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def log_facts(log: DataFrame, lines: DataFrame | None) -> LogFacts:
     users = _users(log).persist()
     try:
         return LogFacts(
-            {} if lines is None else _quality(lines, log.count()),
+            {} if lines is None else _quality(lines, log),
             to_pandas(_pages(log, users)),
             to_pandas(_ending(log, users)),
             to_pandas(users.groupBy("level").agg(F.count("*").alias("users"), F.sum("cancelled").alias("cancelled"))),
@@ -54,10 +54,12 @@ def log_facts(log: DataFrame, lines: DataFrame | None) -> LogFacts:
         users.unpersist()
 
 
-def _quality(lines: DataFrame, kept: int) -> dict[str, int]:
+def _quality(lines: DataFrame, log: DataFrame) -> dict[str, int]:
+    kept, users, last_ms = log.agg(F.count("*"), F.countDistinct("user_id"), F.max("ts")).first() or (0, 0, 0)
     source = lines.select(F.col("value").cast("binary").alias("value"), F.lit(None).cast("bigint").alias("received_ms"))
     state = (
         F.when(F.col("reason").isNotNull(), F.concat(F.lit("refused: "), "reason"))
+        .when(F.col("ts") > last_ms, "after what was trained on")
         .when(F.col("user_id") == "", "logged out")
         .when(F.col("page").isin(*events.RESERVED_PAGES), "reserved page")
         .otherwise("of a user")
@@ -71,6 +73,7 @@ def _quality(lines: DataFrame, kept: int) -> dict[str, int]:
         **dict(sorted(by_state.items())),
         "duplicates among them": by_state.get("of a user", 0) - kept,
         "of an unknown page": sum(row["unknown"] for row in rows),
+        "users": users,
     }
 
 

@@ -56,7 +56,7 @@ def sections(evidence: Evidence) -> list[Section]:
     warm = views["On the grid"]
     groups = slices.by_group(grid)
     return [
-        Section("In short", _in_short(card), [summary.table(card["metrics"]["test"]), summary.claims(card["metrics"])]),
+        Section("In short", _in_short(card), _figures(card["metrics"])),
         Section(
             "Who leaves comes first",
             _RANKING,
@@ -85,14 +85,23 @@ def foreseen(rows: pd.DataFrame) -> dict[str, Foreseen]:
     return {what: one for what, one in found.items() if 0 < one.label.sum() < len(one.label)}
 
 
+def _figures(metrics: Mapping[str, Any]) -> list[Table | Picture]:
+    return [summary.table(metrics["test"]), summary.claims(metrics), summary.baselines(metrics)]
+
+
 def _in_short(card: Mapping[str, Any]) -> str:
     labels, data = card["labels"], card["data"]
+    leaky = (
+        " The leaky protocol beside does the same on this log, to show how much of such a figure is knowledge of what "
+        "has happened already."
+        if "leaky_protocol" in card["metrics"]
+        else ""
+    )
     return (
         f"Trained on {data['events']:,} events of {data['users']:,} users over {data['days']:g} days. Every figure is "
         f"about users and dates that the tested model had not seen, {labels['horizon_days']} days ahead, with an "
         "interval from resampled users that covers 95 %. Published work on this data often claims an AUC above .9 for "
-        "cancel: its features see the end of the log. The leaky protocol beside does the same on this log, to show how "
-        "much of such a figure is knowledge of what has happened already."
+        f"cancel: its features see the end of the log.{leaky}"
     )
 
 

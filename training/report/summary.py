@@ -18,11 +18,18 @@ _SHOWN = {
 }
 
 
+_PERFECT = {
+    "ece_if_perfect": "ECE of true probabilities",
+    "ece_if_perfect_and_shared": "the same, a user's rows sharing one fate",
+}
+
+
 def table(view: Mapping[str, Any]) -> Table:
     """Every figure of the outcomes and the risk, with its interval."""
     whats = list(view)
     rows = [(label, *(_told(view[what].get(name), form) for what in whats)) for name, (label, form) in _SHOWN.items()]
-    rows.append(("ECE of true probabilities", *(_number(view[what].get("ece_if_perfect"), "{:.3f}") for what in whats)))
+    for name, label in _PERFECT.items():
+        rows.append((label, *(_number(view[what].get(name), "{:.3f}") for what in whats)))
     rows.append(("rows", *(f"{view[what]['n']:,}" for what in whats)))
     rows.append(("of them left", *(f"{view[what]['positives']:,}" for what in whats)))
     rows.append(("base rate", *(_number(view[what]["base_rate"], "{:.1%}") for what in whats)))
@@ -40,6 +47,14 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
+def baselines(metrics: Mapping[str, Any]) -> Table:
+    """How far the model's AUC lies above that of each simple rule, on the same rows and resamples of users."""
+    found = metrics["baselines"]
+    names = list(found[OUTCOMES[0]])
+    rows = [(name, *(_told(found[outcome][name]["auc_above"], "{:+.3f}") for outcome in OUTCOMES)) for name in names]
+    return Table(("AUC of the model above", *OUTCOMES), tuple(rows))
+
+
 def claims(metrics: Mapping[str, Any]) -> Picture:
     """AUC of the model beside the baselines, and, for `cancel`, beside what the leaky protocol claims."""
     leaky = metrics.get("leaky_protocol", {}).get("cancel", {}).get("auc")
@@ -48,7 +63,7 @@ def claims(metrics: Mapping[str, Any]) -> Picture:
     with drawing("claims", says, columns=2, size=(8.6, 2.8)) as drawn:
         for axes, outcome in zip(drawn.axes, OUTCOMES, strict=True):
             found = metrics["test"][outcome].get("auc")
-            bars = [(name, one["auc"], GREY) for name, one in metrics["baselines"][outcome].items()]
+            bars = [(name, one["auc"], GREY) for name, one in metrics["baselines"][outcome].items() if one["auc"]]
             if found:
                 bars.append(("this model", found["value"], COLOURS[outcome]))
             if outcome == "cancel" and leaky is not None:
