@@ -68,11 +68,11 @@ def newest_alerts(
     context: Wired, limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 50
 ) -> AlertList:
     """Alerts, newest first."""
-    horizon_days = context.settings.labels.horizon_days
+    horizon_days = context.view.horizon_days()
     return AlertList(alerts=[_alert(alert, horizon_days) for alert in context.view.alerts(limit)])
 
 
-def _alert(alert: view.Alert, horizon_days: int) -> Alert:
+def _alert(alert: view.Alert, horizon_days: int | None) -> Alert:
     return Alert(
         id=alert.id,
         user_id=alert.user_id,
@@ -95,8 +95,14 @@ def outcome(alert: view.Alert) -> Outcome:
     return "cancel" if alert.p_cancel >= alert.p_lapse else "lapse"
 
 
-def story(alert: view.Alert, horizon_days: int) -> str:
-    """The alert in words, after the user's name."""
+def story(alert: view.Alert, horizon_days: int | None) -> str:
+    """The alert in words, after the user's name.
+
+    Args:
+        alert: of the view.
+        horizon_days: of the model; left out of the words while it is not known.
+    """
+    within = "" if horizon_days is None else f" within {horizon_days} days"
     ways = {
         "cancel": f"{percent(alert.p_cancel)} by cancelling",
         "lapse": f"{percent(alert.p_lapse)} by falling silent",
@@ -105,8 +111,7 @@ def story(alert: view.Alert, horizon_days: int) -> str:
     second = "lapse" if first == "cancel" else "cancel"
     rose = "came back at high risk" if alert.from_band == "none" else f"rose from {alert.from_band} to high risk"
     return (
-        f"on the {alert.level} plan, {rose}: {percent(alert.risk)} to leave within {horizon_days} days, "
-        f"{ways[first]} and {ways[second]}."
+        f"on the {alert.level} plan, {rose}: {percent(alert.risk)} to leave{within}, {ways[first]} and {ways[second]}."
     )
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-import redis
 from fastapi import Depends, Request
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from api.times import Clock
-from churn.errors import ChurnError
 from churn.settings import Settings
 from churn.view import View
 
@@ -34,21 +32,14 @@ def open_view(url: str) -> View:
     Raises:
         ChurnError: the address cannot be one of Redis.
     """
-    try:
-        client = redis.Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            socket_timeout=ANSWER_TIMEOUT_S,
-            # No second try, which would double the wait. Connections that a restart of Redis has closed are
-            # found out by the pool before they are used.
-            retry=Retry(NoBackoff(), 0),
-        )
-    except ValueError:
-        raise ChurnError(
-            "The setting redis.url is not an address of Redis.", "Write it as redis://HOST:PORT/DATABASE."
-        ) from None
-    return View(client)
+    return View.connect(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=ANSWER_TIMEOUT_S,
+        # No second try, which would double the wait. Connections that a restart of Redis has closed are
+        # found out by the pool before they are used.
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def _context(request: Request) -> Context:

@@ -83,7 +83,7 @@ class Standing:
     books: Books
     clock: Moment | None
     model_version: str
-    horizon_days: int
+    horizon_days: int | None
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -123,8 +123,8 @@ def read(context: Context) -> Standing:
     Raises:
         redis.RedisError: Redis does not serve.
     """
-    view, horizon_days = context.view, context.settings.labels.horizon_days
-    clock_ms = view.clock()
+    view = context.view
+    clock_ms, horizon_days = view.clock(), view.horizon_days()
     users, sizes = view.ranked(None, USERS_SHOWN), view.band_sizes()
     stale_ms = int(context.settings.api.stale_days * DAY_MS)
     newest = max(users, key=lambda user: user.published_ms, default=None)
@@ -158,7 +158,7 @@ def _row(user: UserScore, clock_ms: int | None, stale_ms: int) -> Row:
     )
 
 
-def _line(alert: Alert, clock_ms: int | None, horizon_days: int) -> Line:
+def _line(alert: Alert, clock_ms: int | None, horizon_days: int | None) -> Line:
     words = story(alert, horizon_days)
     return Line(alert.user_id, outcome(alert), words[0].upper() + words[1:], _moment(alert.as_of, clock_ms))
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-import logging
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from api.app import create_app
@@ -22,7 +22,7 @@ from churn.settings import Settings
 GRACE_S = 3
 """Requests under way get so long to end. None waits longer for Redis, so that a stop takes less than 5 s."""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 def wall_clock() -> int:
@@ -30,13 +30,12 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def serve(settings: Settings, clock: Clock = wall_clock, listening: Callable[[str], None] = lambda _: None) -> None:
-    """Serves until SIGTERM or SIGINT, then ends the requests under way and returns. Prints nothing.
+def serve(settings: Settings, clock: Clock = wall_clock) -> None:
+    """Serves until SIGTERM or SIGINT, then ends the requests under way and returns. Logs its address.
 
     Args:
         settings: of the project; with api.port = 0 the system chooses a port.
         clock: the wall clock in ms.
-        listening: called once with the server's address, when connections are accepted.
 
     Raises:
         ChurnError: the port is taken, or the host or redis.url is not right.
@@ -55,9 +54,7 @@ def serve(settings: Settings, clock: Clock = wall_clock, listening: Callable[[st
             )
         )
         host, port = door.getsockname()[:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        log.info("serving %s", address)
-        listening(address)
+        log.info("serving", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
         with _ending_quietly(server):
             server.run(sockets=[door])
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import queue
 import signal
@@ -70,6 +71,7 @@ class Child:
             self.log.replace(self.log.with_name(f"{self.log.name}.1"))
         launcher = [sys.executable, "-I", "-S", __file__, str(os.getpid()), *self.command]
         with self.log.open("ab") as out:
+            fcntl.flock(out, fcntl.LOCK_SH)  # held by whoever can write into it: see `in_use`
             self._process = _spawn(
                 lambda: subprocess.Popen(
                     launcher,
@@ -157,6 +159,21 @@ class Child:
             # macOS says PermissionError of a group of zombies.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
+
+
+def in_use(var: Path) -> bool:
+    """Whether a child with a log below `var` lives, of whatever parent, or anything that such a child started.
+
+    When a parent is killed, so are its children, but not what these had started: the JVM of a Python program needs a
+    moment to notice, and may still write into its folders meanwhile.
+    """
+    for log in (var / "logs").glob("*.log*"):
+        with contextlib.suppress(FileNotFoundError), log.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
 
 
 class _Spawner:

@@ -19,7 +19,7 @@ from churn import bundle, jars, java, topics
 from churn.errors import ChurnError
 from churn.server import NEED_BYTES
 from churn.settings import PROJECT, Settings
-from churn.view import SCHEMA, durability_problems
+from churn.view import SCHEMA, View, durability_problems
 from streaming import checkpoint
 
 LIMIT_S = 8.0
@@ -130,20 +130,12 @@ def look_at_kafka(settings: Settings) -> str:
 def look_at_redis(settings: Settings) -> str:
     """Redis answers, forgets nothing, and holds a view of this release or none."""
     where = _address(settings.redis.url)
+    once = Retry(NoBackoff(), 0)
+    view = View.connect(settings.redis.url, socket_timeout=_ANSWER_S, socket_connect_timeout=_ANSWER_S, retry=once)
     try:
-        with redis.Redis.from_url(
-            settings.redis.url,
-            decode_responses=True,
-            socket_timeout=_ANSWER_S,
-            socket_connect_timeout=_ANSWER_S,
-            retry=Retry(NoBackoff(), 0),
-        ) as client:
+        with view.redis as client:
             problems = durability_problems(client)
             held = cast("str | None", client.get("churn:schema"))
-    except ValueError:
-        raise ChurnError(
-            "The setting redis.url is not an address of Redis.", "Write it as redis://HOST:PORT/DATABASE."
-        ) from None
     except redis.RedisError as error:
         raise ChurnError(f"Redis does not serve at {where} ({error}).", _START_REDIS) from None
     if problems:
@@ -153,8 +145,8 @@ def look_at_redis(settings: Settings) -> str:
             f"Redis holds a view of layout {held}; this release reads layout {SCHEMA}.",
             "Empty that Redis database, or name another one in the setting redis.url.",
         )
-    view = "no view yet: `churn publish` makes it" if held is None else f"a view of layout {held}"
-    return f"answers at {where}, loses nothing, holds {view}"
+    holds = "no view yet: `churn publish` makes it" if held is None else f"a view of layout {held}"
+    return f"answers at {where}, loses nothing, holds {holds}"
 
 
 _START_REDIS = "Start Redis, or correct the setting redis.url."
@@ -201,6 +193,6 @@ CHECKS = (
     Check("Kafka", look_at_kafka, "Start the broker, or correct the setting kafka.bootstrap."),
     Check("Redis", look_at_redis, _START_REDIS),
     Check("model", look_at_model, "Train one: churn train --events FILE."),
-    Check("checkpoint", look_at_checkpoint, "Name a new folder in the setting stream.checkpoint."),
+    Check("checkpoint", look_at_checkpoint, "Look at the disk that holds the setting stream.checkpoint."),
     Check("disk", look_at_disk, "Look at the disk that holds the setting var."),
 )

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from churn.child import Child
 from churn.ivy import pyspark_jars
 from churn.jars import Jars
-from churn.server import HOST, Server, ask, claim, failed, free_port
+from churn.locks import claim
+from churn.server import HOST, Server, ask, failed, free_port, nothing
 from churn.settings import PROJECT
 
 __all__ = ["Broker", "Valkey", "claim", "free_port"]
@@ -62,14 +65,17 @@ class Broker(Server):
         jars: from :func:`churn.jars.ensure`.
         java_home: from :func:`churn.java.java_home`.
         port: 0 chooses a free one.
+        check: see :class:`churn.server.Server`.
     """
 
     name = "kafka"
     title = "The Kafka broker"
     start_s = 60.0
 
-    def __init__(self, var: Path, jars: Jars, java_home: Path, port: int = 0) -> None:
-        super().__init__(var, port)
+    def __init__(
+        self, var: Path, jars: Jars, java_home: Path, port: int = 0, check: Callable[[], None] = nothing
+    ) -> None:
+        super().__init__(var, port, check)
         self._java = java_home / "bin" / "java"
         logging = [str(jar) for pattern in _LOGGING_JARS for jar in pyspark_jars().glob(pattern)]
         self._class_path = os.pathsep.join([*logging, f"{jars.kafka.resolve()}/*"])
@@ -98,7 +104,10 @@ class Broker(Server):
         tool = ["-XX:TieredStopAtLevel=1", "-cp", self._class_path, "kafka.tools.StorageTool", "format"]
         command = [str(self._java), *tool, "-t", _cluster_id(), "-c", str(properties), "--ignore-formatted"]
         with Child("kafka-format", command, self._var) as child:
-            if child.wait(self.start_s) != 0:
+            deadline_s = time.monotonic() + self.start_s
+            while child.wait(0.2) is None and time.monotonic() < deadline_s:
+                self._check()
+            if child.returncode != 0:
                 raise failed(child, "The folder of the Kafka broker could not be prepared.")
 
     def _answers(self, port: int) -> bool:
@@ -111,6 +120,7 @@ class Valkey(Server):
     Args:
         var: data go to `var/valkey`, the log to `var/logs/valkey.log`.
         port: 0 chooses a free one.
+        check: see :class:`churn.server.Server`.
     """
 
     name = "valkey"

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import bz2
-import errno
-import gzip
-import io
 import json
-import shutil
-import tempfile
-import zlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from datetime import UTC, datetime
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
-
-import zstandard
 
 from churn.errors import ChurnError
+from churn.events import TS_MAX_MS, TS_MIN_MS
+from churn.packed import BROKEN, open_packed
 from churn.settings import DAY_MS
+from churn.unpacked import Progress, plain, silent
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+__all__ = ["GAP_DAYS", "SUFFIXES", "Survey", "gap", "lines", "plain", "require", "stamp", "survey"]
 
 SUFFIXES = (".json", ".jsonl", ".json.gz", ".json.bz2", ".json.zst")
-_COMPRESSED = (".gz", ".bz2", ".zst")
+GAP_DAYS = 30
+"""A log that is silent for longer is two logs, or holds an event whose clock was wrong."""
+
 _STRIDE = 100_000
 _LINES_TO_JUDGE = 1000
 _WANTED = "It must have one JSON object a line, with ts, userId, page and so on."
-_BROKEN = (OSError, EOFError, ValueError, zlib.error, zstandard.ZstdError)
-_SPOOLS_OPEN = 64  # a process may have some 1,024 files open, and a log may span more days than that
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Survey:
     Attributes:
         rows: lines that are not empty.
         with_user: rows of somebody logged in.
-        unreadable: rows that are no JSON object with a whole number `ts`.
+        unreadable: rows that are no JSON object with a whole number `ts` that an event can have.
         first_ms: smallest `ts`.
         last_ms: largest `ts`.
         disorder_ms: by how much a row's `ts` lies behind the largest before it, at most.
@@ -56,55 +48,6 @@ class Survey:
     disorder_ms: int
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    if path.suffix == ".bz2":
-        return cast("IO[bytes]", bz2.open(path, "rb"))
-    if path.suffix == ".zst":
-        return cast("IO[bytes]", io.BufferedReader(_Zstandard(path), 1 << 20))
-    return path.open("rb")
-
-
-class _Zstandard(io.RawIOBase):
-    """Reads a `.zst` to its end. The library's own reader takes a file that was cut short for one that is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        while not self._ready and not self._file.closed:
-            packed = self._file.read(1 << 17)
-            if not packed:
-                if not self._frame.eof:
-                    raise EOFError("the file ends before its last frame does")
-                return 0
-            self._ready = memoryview(self._unpack(packed))
-        target = memoryview(buffer).cast("B")
-        size = min(len(target), len(self._ready))
-        target[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
-
-    def _unpack(self, packed: bytes) -> bytes:
-        parts = []
-        while packed:
-            if self._frame.eof:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            parts.append(self._frame.decompress(packed))
-            packed = self._frame.unused_data if self._frame.eof else b""
-        return b"".join(parts)
-
-
 def lines(path: Path) -> Iterator[bytes]:
     """The lines of a log that are not empty, without their line ends.
 
@@ -113,7 +56,7 @@ def lines(path: Path) -> Iterator[bytes]:
     """
     number = 0
     try:
-        with _open(path) as file:
+        with open_packed(path) as file:
             for line in file:
                 number += 1
                 stripped = line.strip()
@@ -121,31 +64,33 @@ def lines(path: Path) -> Iterator[bytes]:
                     yield stripped
     except FileNotFoundError:
         raise ChurnError(f"There is no file {path}.", f"Name a log that ends in {', '.join(SUFFIXES)}.") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ChurnError(
             f"{path} is broken after line {number} ({error}).", "Fetch or compress the file again."
         ) from None
 
 
 def stamp(line: bytes) -> tuple[int, str] | None:
-    """`ts` (ms) and `userId` of a line, or None when it has none to go by."""
+    """`ts` (ms) and `userId` of a line, or None when it has no time that an event can have."""
     try:
         record = json.loads(line)
         ts, user = record["ts"], record.get("userId")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     # To Python, true is a whole number.
-    return (ts, "" if user is None else str(user)) if type(ts) is int else None
+    if type(ts) is not int or not TS_MIN_MS <= ts < TS_MAX_MS:
+        return None
+    return ts, "" if user is None else str(user)
 
 
-def survey(path: Path, progress: Callable[[int], None] = lambda _: None) -> Survey:
+def survey(path: Path, progress: Progress = silent) -> Survey:
     """Reads a log once, from end to end.
 
     Raises:
-        ChurnError: as :func:`lines`, or the file holds no event at all.
+        ChurnError: as :func:`lines`, or the file holds no event at all, or is silent for more than `GAP_DAYS`.
     """
     rows = with_user = unreadable = disorder = last = 0
-    first: int | None = None
+    first, days = TS_MAX_MS, Counter[int]()
     for line in lines(path):
         rows += 1
         if rows % _STRIDE == 0:
@@ -156,11 +101,49 @@ def survey(path: Path, progress: Callable[[int], None] = lambda _: None) -> Surv
             continue
         ts, user = stamped
         with_user += user != ""
-        first = ts if first is None else min(first, ts)
-        disorder, last = max(disorder, last - ts), max(last, ts)
-    if first is None:
+        days[ts // DAY_MS] += 1
+        first, disorder, last = min(first, ts), max(disorder, last - ts), max(last, ts)
+    if not days:
         raise ChurnError(f"{path} holds no listening event.", _WANTED)
+    _refuse_gap(path, days)
     return Survey(rows, with_user, unreadable, first, last, disorder)
+
+
+def gap(days: Mapping[int, int]) -> tuple[int, int] | None:
+    """The longest silence of a log if it is longer than `GAP_DAYS`.
+
+    One event with a wrong clock would otherwise move the end of the log by years, and every cut and label with it.
+
+    Args:
+        days: how many events each day holds, by days since 1970.
+
+    Returns:
+        The day before the silence and the day after it.
+    """
+    held = sorted(day for day, rows in days.items() if rows)
+    widest = max(pairwise(held), key=lambda pair: pair[1] - pair[0], default=(0, 0))
+    return widest if widest[1] - widest[0] > GAP_DAYS else None
+
+
+def _refuse_gap(path: Path, days: Mapping[int, int]) -> None:
+    """Raises ChurnError for a log with a gap, and names the smaller part of it."""
+    found = gap(days)
+    if found is None:
+        return
+    before, after = found
+    early = sum(rows for day, rows in days.items() if day <= before)
+    late = sum(rows for day, rows in days.items() if day >= after)
+    where = f"from {_date(after)} on" if late <= early else f"up to {_date(before)}"
+    count = min(early, late)
+    raise ChurnError(
+        f"{path} has {'one event' if count == 1 else f'{count:,} events'} {where}, {after - before:,} days "
+        f"{'after' if late <= early else 'before'} all others.",
+        "Take out what does not belong there, or give each part of the log by itself.",
+    )
+
+
+def _date(day: int) -> str:
+    return f"{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%Y-%m-%d}"
 
 
 def require(path: Path) -> None:
@@ -169,68 +152,3 @@ def require(path: Path) -> None:
         raise ChurnError(f"{path} is not a kind of log we read.", f"It should end in {', '.join(SUFFIXES)}.")
     if not any(stamp(line) for line in islice(lines(path), _LINES_TO_JUDGE)):
         raise ChurnError(f"{path} holds no listening event.", _WANTED)
-
-
-@contextmanager
-def plain(path: Path, folder: Path) -> Iterator[Path]:
-    """A file that Spark can read: the log itself, or a compressed one unpacked into `folder` for as long as needed.
-
-    Spark reads gzip by itself, but with one core, and takes no `.zst` at all.
-    """
-    if path.suffix not in _COMPRESSED:
-        yield path
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="unpacked-", suffix=".json") as unpacked:
-        try:
-            with _open(path) as source:
-                shutil.copyfileobj(source, unpacked, 1 << 20)
-        except _BROKEN as error:
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise ChurnError(
-                    f"The disk is full: {path} could not be unpacked into {folder}.",
-                    "Make room, or set var to a folder on a larger disk.",
-                ) from None
-            raise ChurnError(f"{path} cannot be unpacked ({error}).", "Fetch or compress the file again.") from None
-        unpacked.flush()
-        yield Path(unpacked.name)
-
-
-def arranged(path: Path, found: Survey, window_days: float, folder: Path) -> Iterator[bytes]:
-    """The lines of a log in an order in which the stream loses none.
-
-    The order of the file is kept where it is good enough: no row further behind than half the time for which the
-    stream waits for late events. Otherwise the lines come sorted.
-    """
-    return lines(path) if found.disorder_ms <= window_days / 2 * DAY_MS else in_order(path, folder)
-
-
-def in_order(path: Path, folder: Path) -> Iterator[bytes]:
-    """The lines of a log by `ts`, whatever their order in the file; unreadable ones come first.
-
-    A file may be larger than memory: its lines are spread over one spool file a day in `folder`, and each day
-    is sorted by itself.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="spool-", dir=folder) as spool:
-        days = _spread(path, Path(spool))
-        for day in sorted(days):
-            with (Path(spool) / str(day)).open("rb") as file:
-                yield from sorted((line.rstrip(b"\n") for line in file), key=lambda line: (stamp(line) or (0, ""))[0])
-
-
-def _spread(path: Path, spool: Path) -> set[int]:
-    days: set[int] = set()
-    files: OrderedDict[int, IO[bytes]] = OrderedDict()
-    with ExitStack() as stack:
-        stack.callback(lambda: [file.close() for file in files.values()])
-        for line in lines(path):
-            day = (stamp(line) or (-DAY_MS, ""))[0] // DAY_MS
-            if day not in files:
-                if len(files) == _SPOOLS_OPEN:
-                    files.popitem(last=False)[1].close()
-                files[day] = (spool / str(day)).open("ab")
-                days.add(day)
-            files.move_to_end(day)
-            files[day].write(line + b"\n")
-    return days

@@ -7,7 +7,6 @@ gives (the format of `sha256sum -c`). To change a version: change its constant, 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from churn.errors import ChurnError
 from churn.ivy import Ivy, Progress, artifact_of, no_space, pyspark_jars
 from churn.java import cache_dir
+from churn.locks import locked
 from churn.settings import PROJECT
 
 BROKER = "org.apache.kafka:kafka_2.13:4.4.0"
@@ -130,19 +130,6 @@ def read_lock(lock: Path) -> dict[str, str]:
 def verify(jars_dir: Path, lock: Path = LOCK) -> list[str]:
     """Reads every jar and compares it with the lock: one sentence for every problem, none if all is well."""
     return [problem for wanted in _SETS for problem in _problems(wanted, jars_dir, lock)]
-
-
-@contextmanager
-def locked(path: Path, progress: Progress) -> Iterator[None]:
-    """Holds the lock file `path`, waiting for whoever holds it. The kernel frees it when its holder dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("Another set-up is running: waiting for it …")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def require_space(directory: Path, need_bytes: int) -> None:

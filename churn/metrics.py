@@ -1,10 +1,33 @@
-"""Every metric: declared once, with its name, its type and what it means."""
+"""Every metric: declared once, with its name, its type and what it means, in the registry of its program."""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    start_http_server,
+)
 
 from churn.errors import ChurnError
+
+log = structlog.get_logger()
+
+
+def _registry() -> CollectorRegistry:
+    """With what any Python process has to tell. A program must not answer with the zeros of the others' metrics."""
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
+
+
+API, STREAM, PUBLISH = _registry(), _registry(), _registry()
 
 # The HTTP server, `churn serve`.
 
@@ -12,20 +35,23 @@ API_REQUESTS = Counter(
     "churn_api_requests_total",
     "Requests answered, by method, route template and status.",
     ["method", "route", "status"],
+    registry=API,
 )
 API_REQUEST_SECONDS = Histogram(
     "churn_api_request_seconds",
     "From a request's head to the last byte of its answer, by method, route template and status.",
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=API,
 )
-API_VIEW_UP = Gauge("churn_api_view_up", "1 when Redis answered while these metrics were read, else 0.")
+API_VIEW_UP = Gauge("churn_api_view_up", "1 when Redis answered while these metrics were read, else 0.", registry=API)
 API_RANKED_USERS = Gauge(
-    "churn_api_ranked_users", "Active users in each band; absent while Redis does not answer.", ["band"]
+    "churn_api_ranked_users", "Active users in each band; absent while Redis does not answer.", ["band"], registry=API
 )
 API_EVENT_CLOCK_SECONDS = Gauge(
     "churn_api_event_clock_seconds",
     "The event clock in seconds since 1970, UTC; NaN while it is not known.",
+    registry=API,
 )
 
 # The Spark query, `churn stream`.
@@ -34,47 +60,59 @@ STREAM_RECORDS = Counter(
     "churn_stream_records_total",
     "Records read from the events topic, by what became of them: user, logged_out or dead.",
     ["kind"],
+    registry=STREAM,
 )
 STREAM_DROPPED = Gauge(
     "churn_stream_dropped",
     "Valid records of users that were not counted since the start, by reason: duplicate or late.",
     ["reason"],
+    registry=STREAM,
 )
-STREAM_BATCHES = Counter("churn_stream_batches_total", "Batches that were completed, by mode.", ["mode"])
+STREAM_BATCHES = Counter(
+    "churn_stream_batches_total", "Batches that were completed, by mode.", ["mode"], registry=STREAM
+)
+
 # From the scores topic into Redis, `churn publish`.
 
 PUBLISH_RECORDS = Counter(
     "churn_publish_records_total",
-    "Score records read, by what became of them: applied, passed or unreadable.",
+    "Score records read, by what became of them: applied, stale, passed or unreadable.",
     ["kind"],
+    registry=PUBLISH,
 )
 PUBLISH_LATENCY_SECONDS = Histogram(
     "churn_publish_latency_seconds",
     "From the broker's stamp on the newest event in a score to the score being readable in Redis.",
     buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+    registry=PUBLISH,
 )
 PUBLISH_LATENCY_MS = Gauge(
     "churn_publish_recent_latency_ms",
     "Exact quantiles of the same over the last 100,000 scores; NaN before the first.",
     ["quantile"],
+    registry=PUBLISH,
 )
-PUBLISH_POSITION = Gauge("churn_publish_position", "Next offset of the scores topic, by partition.", ["partition"])
+PUBLISH_POSITION = Gauge(
+    "churn_publish_position", "Next offset of the scores topic, by partition.", ["partition"], registry=PUBLISH
+)
 
 
-def serve(port: int, setting: str) -> None:
+def serve(registry: CollectorRegistry, port: int, setting: str) -> None:
     """Answers `/metrics` on the loopback interface, from a thread of its own.
 
     Args:
-        port: where.
+        registry: of the program.
+        port: where; 0 takes a free one.
         setting: the name of the setting that chose it, for the error.
 
     Raises:
         ChurnError: the port is taken.
     """
     try:
-        start_http_server(port, addr="127.0.0.1")
+        server, _ = start_http_server(port, addr="127.0.0.1", registry=registry)
     except OSError as error:
         raise ChurnError(
             f"Metrics cannot be served at port {port} ({error.strerror}).",
             f"Choose another one in the setting {setting}.",
         ) from None
+    log.info("serving metrics", url=f"http://127.0.0.1:{server.server_port}/metrics")

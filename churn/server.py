@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import socket
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
@@ -13,6 +13,7 @@ from typing import IO, Self
 from churn.child import Child
 from churn.errors import ChurnError
 from churn.jars import require_space
+from churn.locks import claim
 
 HOST = "127.0.0.1"
 """The servers have no password: nothing but this machine may reach them."""
@@ -20,7 +21,7 @@ HOST = "127.0.0.1"
 NEED_BYTES = 500_000_000
 """Free space below which no server is started: one that runs out of it stops in the middle of the work."""
 
-_STOP_S = 5.0
+STOP_S = 5.0
 _HANDOVER_S = 3.0
 _START_ATTEMPTS = 3
 
@@ -32,45 +33,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def claim(directory: Path, wait_s: float = 0.0) -> IO[bytes]:
-    """Takes the lock file `directory/.lock`; it is held until the file returned, and what inherited it, is closed.
-
-    Args:
-        directory: is created if it is missing.
-        wait_s: how long to wait for another holder to go away.
-
-    Raises:
-        ChurnError: another running program holds it.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    file = (directory / ".lock").open("ab")
-    deadline_s = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline_s:
-                file.close()
-                raise ChurnError(
-                    f"The folder {directory} is in use by another running program.",
-                    "Stop that one, or choose another folder.",
-                ) from None
-            time.sleep(0.05)
-        else:
-            return file
+def nothing() -> None:
+    """The check of a start that nobody wants to end early."""
 
 
 class Server(ABC):
-    """What starting a server takes whichever it is: room, the folder, a port, a child, and an answer."""
+    """What starting a server takes whichever it is: room, the folder, a port, a child, and an answer.
+
+    Args:
+        var: holds its folder.
+        port: 0 chooses a free one.
+        check: called again and again while it starts; what it raises ends the start.
+    """
 
     name: str
     title: str
     start_s: float
 
-    def __init__(self, var: Path, port: int = 0) -> None:
+    def __init__(self, var: Path, port: int = 0, check: Callable[[], None] = nothing) -> None:
         self.directory = var.resolve() / self.name
         self.port = port
         self._var = var.resolve()
+        self._check = check
         self._lock: IO[bytes] | None = None
         self.child: Child | None = None
 
@@ -93,13 +77,18 @@ class Server(ABC):
             raise
         return self
 
-    def stop(self) -> None:
-        """Stops the server within 5 s or kills it. Its data stay."""
+    def stop(self, timeout_s: float = STOP_S) -> None:
+        """Stops the server within some seconds or kills it. Its data stay."""
         if self.child is not None:
-            self.child.stop(_STOP_S)
+            self.child.stop(timeout_s)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def require_alive(self) -> None:
+        """Raises ChurnError when the server has ended by itself, with the end of its log."""
+        if self.child is not None and not self.child.alive:
+            raise failed(self.child, f"{self.title} has ended.")
 
     def __enter__(self) -> Self:
         """Starts it."""
@@ -135,6 +124,7 @@ class Server(ABC):
         self.child = Child(self.name, command, self._var, cwd=self.directory, hold=hold).start()
         deadline_s = time.monotonic() + self.start_s
         while not self._answers(port):
+            self._check()
             if not self.child.alive:
                 raise failed(self.child, f"{self.title} ended while it was starting.")
             if time.monotonic() > deadline_s:

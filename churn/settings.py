@@ -29,6 +29,10 @@ CandidateKind = Literal["logistic", "forest", "boosting"]
 Mode = Literal["realtime", "microbatch"]
 
 
+_HEAP = r"^[1-9][0-9]*[mg]$"
+_INTERVAL = r"^([5-9]|[1-9][0-9]+) seconds$|^[1-9][0-9]* (minutes?|hours?)$"  # Spark takes no less than 5 seconds
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,9 +63,11 @@ class Stream(_Section):
     dedupe_window_days: float = Field(
         3.0, gt=0, description="how late an event may be, and how long its double is known"
     )
-    realtime_batch: str = Field("5 minutes", description="checkpoint interval of real-time mode, not its latency")
+    realtime_batch: str = Field(
+        "5 minutes", pattern=_INTERVAL, description="checkpoint interval of real-time mode, not its latency"
+    )
     max_offsets_per_trigger: int = Field(100_000, ge=1, description="size of a micro-batch while catching up")
-    driver_memory: str = "2g"
+    driver_memory: str = Field("2g", pattern=_HEAP)
     metrics_port: int = Field(9101, ge=0, le=65535)
 
 
@@ -96,7 +102,7 @@ class Training(_Section):
     )
     resamples: int = Field(200, ge=0, description="of users, for the intervals of the figures")
     report: bool = Field(True, description="write report.html and report.md into the bundle")
-    memory: str = Field("2g", pattern=r"^[1-9][0-9]*[mg]$", description="heap of Spark's driver, as Java writes it")
+    memory: str = Field("2g", pattern=_HEAP, description="heap of Spark's driver, as Java writes it")
     max_rows: int = Field(200_000, ge=1000, description="training rows beyond it are thinned evenly")
 
 

@@ -1,10 +1,13 @@
 #!lua name=churn
 
--- From score records to the view, atomically: a batch is applied whole or not at all, and applying it twice
--- changes nothing. The consumer's position is stored in the same call, so view and position cannot disagree.
+-- From score records to the view, in one call: nobody sees a part of a batch, and applying it twice changes nothing.
+-- The consumer's position is stored in the same call, so view and position cannot disagree. A call that fails half way
+-- (at a key of another type, say) leaves what it has applied, with its books and position; the next goes on there.
 
 local POINT_SPACING_MS = 6 * 3600 * 1000
 local POINTS_KEPT_MS = 60 * 24 * 3600 * 1000
+local ALERTS_KEPT_MS = 365 * 24 * 3600 * 1000
+local ALERTS_DROPPED = 10 -- in one call, at most
 local FIELDS = 18 -- arguments per record, in the order of churn.view._arguments
 
 local function policy()
@@ -116,12 +119,25 @@ local function raise_alert(score, before, wall_ms)
   return true
 end
 
+-- Redis forgets nothing by itself, so alerts are dropped here, the oldest first.
+local function drop_old_alerts(clock)
+  for _, id in ipairs(redis.call('ZRANGE', 'churn:alerts', 0, ALERTS_DROPPED - 1)) do
+    local key = 'churn:alert:' .. id
+    if clock - tonumber(redis.call('HGET', key, 'as_of') or '0') <= ALERTS_KEPT_MS then
+      return
+    end
+    redis.call('DEL', key)
+    redis.call('ZREM', 'churn:alerts', id)
+  end
+end
+
+-- Returns the first letter of a churn.view.Verdict.
 local function apply(score, p, wall_ms, books)
   local key = 'churn:user:' .. score.user_id
   local old = read_old(key)
   if not newer(score, old) then
     books.stale = books.stale + 1
-    return
+    return 's'
   end
   local band = band_of(p, score.risk, old.band, score.status)
   -- A user's first score, and the first under another model or epoch, sets the band silently.
@@ -134,7 +150,6 @@ local function apply(score, p, wall_ms, books)
     end
     alerted_at = score.as_of_ms
   end
-  count(books, score, old)
   rank(score, band, old.band)
   local point_at = remember(score, band, old.band, old.point_at)
   local since = (band ~= old.band or not old.band_since) and score.as_of or old.band_since
@@ -147,6 +162,8 @@ local function apply(score, p, wall_ms, books)
   if alerted_at then
     redis.call('HSET', key, 'alerted_at', string.format('%.0f', alerted_at))
   end
+  count(books, score, old) -- last: a record that fails is met again, and counted then
+  return 'a'
 end
 
 local function read_score(args, at)
@@ -163,47 +180,43 @@ local function read_score(args, at)
   return s
 end
 
--- What the view has of a partition: the offset that comes next.
-local function position_of(positions, topic, partition)
-  local field = topic .. ':' .. partition
-  if not positions[field] then
-    positions[field] = tonumber(redis.call('HGET', 'churn:offsets', field) or '0')
+-- What was read of each partition. An error if the view lacks something before it: Redis went back in time then (an
+-- old backup, a replica that lagged behind), and the records between would be passed over for ever.
+local function read_partitions(args, topic)
+  local read = {}
+  for at = 4, 3 + 3 * tonumber(args[3]), 3 do
+    local field = topic .. ':' .. args[at]
+    local position = tonumber(redis.call('HGET', 'churn:offsets', field) or '0')
+    if tonumber(args[at + 1]) > position then
+      return nil, string.format('POSITION %s is at %.0f, the batch begins at %s', field, position, args[at + 1])
+    end
+    read[args[at]] = { field = field, position = position, comes_next = tonumber(args[at + 2]) }
   end
-  return field, positions[field]
+  return read
 end
 
--- ARGV: wall clock in ms, name of the topic, a number of positions, each as partition and the offset that comes
--- next; then FIELDS arguments per record, in order of offset.
--- Returns how many records were looked at and how many the stored position had already passed.
-local function publish(_, args)
-  local p = policy()
-  if not p then
-    return redis.error_reply('NOPOLICY churn:policy is not set')
-  end
-  local wall_ms, topic = args[1], args[2]
-  local books, positions, applied, passed, clock = {}, {}, 0, 0, 0
-  local first = 4 + 2 * tonumber(args[3])
-  for at = first, #args, FIELDS do
-    local field, position = position_of(positions, topic, args[at])
-    local offset = tonumber(args[at + 1])
-    if offset < position then
-      passed = passed + 1
-    else
-      positions[field] = offset + 1
+-- Applies every record, and says in `done` what became of it as soon as it has.
+local function apply_all(args, read, p, done)
+  for at = 4 + 3 * tonumber(args[3]), #args, FIELDS do
+    local partition, offset, verdict = read[args[at]], tonumber(args[at + 1]), 'p'
+    if offset >= partition.position then
       local score = read_score(args, at)
-      books[score.epoch_text] = books[score.epoch_text] or open_books()
-      apply(score, p, wall_ms, books[score.epoch_text])
-      applied, clock = applied + 1, math.max(clock, score.as_of_ms)
+      done.books[score.epoch_text] = done.books[score.epoch_text] or open_books()
+      verdict = apply(score, p, args[1], done.books[score.epoch_text])
+      partition.position, done.clock = offset + 1, math.max(done.clock, score.as_of_ms)
     end
+    done.verdicts[#done.verdicts + 1] = verdict
   end
-  for at = 4, first - 1, 2 do
-    local field, position = position_of(positions, topic, args[at])
-    positions[field] = math.max(position, tonumber(args[at + 1]))
+  for _, partition in pairs(read) do
+    partition.position = math.max(partition.position, partition.comes_next)
   end
-  for field, position in pairs(positions) do
-    redis.call('HSET', 'churn:offsets', field, string.format('%.0f', position))
+end
+
+local function store(read, done)
+  for _, partition in pairs(read) do
+    redis.call('HSET', 'churn:offsets', partition.field, string.format('%.0f', partition.position))
   end
-  for epoch, entries in pairs(books) do
+  for epoch, entries in pairs(done.books) do
     for name, value in pairs(entries) do
       redis.call('HINCRBY', 'churn:books:' .. epoch, name, string.format('%.0f', value))
     end
@@ -211,10 +224,26 @@ local function publish(_, args)
       redis.call('SET', 'churn:epoch', epoch)
     end
   end
-  if clock > tonumber(redis.call('GET', 'churn:clock') or '0') then
-    redis.call('SET', 'churn:clock', string.format('%.0f', clock))
+  if done.clock > tonumber(redis.call('GET', 'churn:clock') or '0') then
+    redis.call('SET', 'churn:clock', string.format('%.0f', done.clock))
   end
-  return { applied, passed }
+end
+
+-- ARGV: wall clock in ms, name of the topic, a number of partitions; for each its number, the offset from which it was
+-- read, the offset that comes next; then FIELDS arguments per record, in order of offset. Returns a letter per record.
+local function publish(_, args)
+  local p, read, problem = policy(), read_partitions(args, args[2])
+  if not p or not read then
+    return redis.error_reply(problem or 'NOPOLICY churn:policy is not set')
+  end
+  local done = { books = {}, verdicts = {}, clock = 0 }
+  local whole, failure = pcall(apply_all, args, read, p, done)
+  store(read, done)
+  drop_old_alerts(done.clock)
+  if not whole then
+    return type(failure) == 'table' and failure or redis.error_reply('ERR ' .. failure)
+  end
+  return table.concat(done.verdicts)
 end
 
 redis.register_function('churn_publish', publish)

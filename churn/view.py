@@ -9,9 +9,10 @@ The view, all keys under `churn:`:
 `churn:ranking:BAND`       zset   the same, of one band
 `churn:last-seen`          zset   users that are not cancelled, by the `as_of` of their score
 `churn:history:ID`         zset   points `[as_of, version, p_cancel, p_lapse, risk, band]` by `as_of`
-`churn:alerts`             zset   alert ids in the order in which they were raised
+`churn:alerts`             zset   alert ids in the order in which they were raised; a year of event time
+`churn:alerts:sequence`    string the place of the newest alert in that order
 `churn:alert:ID`           hash   one alert
-`churn:policy`             hash   thresholds, exit ratio, cool-down
+`churn:policy`             hash   thresholds, exit ratio, cool-down; `horizon_days` of the model
 `churn:offsets`            hash   `topic:partition` to the offset that comes next
 `churn:books:EPOCH`        hash   what the records of an epoch came to, :class:`Books`
 `churn:epoch`              string the newest epoch seen
@@ -22,84 +23,27 @@ The view, all keys under `churn:`:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import redis
 
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band
 from churn.scores import Score
+from churn.view_records import Alert, Books, Point, UserScore, typed, user_score
+
+__all__ = ["FUNCTION", "SCHEMA", "Alert", "Books", "Point", "UserScore", "Verdict", "View", "durability_problems"]
 
 SCHEMA = "1"
 FUNCTION = Path(__file__).with_suffix(".lua")
 
+Verdict = Literal["applied", "stale", "passed"]
+"""Of a record: it is its user's newest score now; the view had a newer one; the stored position was behind it."""
 
-@dataclass(frozen=True)
-class UserScore:
-    """A user's current score with what the view knows beside it."""
-
-    score: Score
-    band: Band
-    band_since: int
-    published_ms: int
-
-
-@dataclass(frozen=True)
-class Point:
-    """One moment of a user's history."""
-
-    as_of: int
-    version: int
-    p_cancel: float
-    p_lapse: float
-    risk: float
-    band: Band
-
-
-@dataclass(frozen=True)
-class Alert:
-    """A user entered the high band."""
-
-    id: str
-    user_id: str
-    band: Band
-    from_band: Band
-    risk: float
-    p_cancel: float
-    p_lapse: float
-    level: str
-    as_of: int
-    raised_ms: int
-    epoch: int
-    version: int
-    model_version: str
-
-
-@dataclass(frozen=True)
-class Books:
-    """What the score records of one epoch came to.
-
-    Attributes:
-        scores: records that became a user's newest score.
-        events_scored: events that came through the stream.
-        events_opened: events that openings brought.
-        heartbeats: heartbeats that were scored.
-        alerts: alerts raised.
-        stale: records older than the score that the view already had.
-        users: users with at least one score.
-    """
-
-    scores: int = 0
-    events_scored: int = 0
-    events_opened: int = 0
-    heartbeats: int = 0
-    alerts: int = 0
-    stale: int = 0
-    users: int = 0
+_VERDICTS: dict[str, Verdict] = {"a": "applied", "s": "stale", "p": "passed"}
 
 
 class View:
@@ -109,14 +53,32 @@ class View:
         self.redis = client
 
     @classmethod
-    def connect(cls, url: str) -> View:
-        """Opens a view; the connection itself is made at the first command."""
-        return cls(redis.Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5))
+    def connect(cls, url: str, **options: Any) -> View:
+        """Opens a view; the connection itself is made at the first command.
+
+        Args:
+            url: the setting redis.url.
+            options: of `redis.Redis`, over those that suit a program that may wait.
+
+        Raises:
+            ChurnError: the address cannot be one of Redis.
+        """
+        chosen = {"socket_timeout": 10, "socket_connect_timeout": 5, **options}
+        try:
+            return cls(redis.Redis.from_url(url, decode_responses=True, **chosen))
+        except ValueError:  # its text may hold the password
+            raise ChurnError(
+                "The setting redis.url is not an address of Redis.", "Write it as redis://HOST:PORT/DATABASE."
+            ) from None
 
     # writing
 
-    def prepare(self, policy: AlertPolicy) -> None:
+    def prepare(self, policy: AlertPolicy, horizon_days: int) -> None:
         """Loads the publish function and sets the policy.
+
+        Args:
+            policy: of the bands and alerts.
+            horizon_days: how far the model looks ahead.
 
         Raises:
             ChurnError: the view was written by another release.
@@ -128,47 +90,48 @@ class View:
                 "Empty that Redis database, or name another one in the setting redis.url.",
             )
         self.redis.function_load(FUNCTION.read_text(), replace=True)
-        self.redis.hset("churn:policy", mapping=cast("dict[Any, Any]", asdict(policy)))
+        rules = {**asdict(policy), "horizon_days": horizon_days}
+        self.redis.hset("churn:policy", mapping=cast("dict[Any, Any]", rules))
 
     def publish(
-        self,
-        topic: str,
-        records: Iterable[tuple[int, int, Score]],
-        wall_ms: int,
-        read_to: Mapping[int, int] = MappingProxyType({}),
-    ) -> tuple[int, int]:
-        """Applies records in order, and the position behind them, in one atomic call.
+        self, topic: str, records: Iterable[tuple[int, int, Score]], wall_ms: int, read: Mapping[int, tuple[int, int]]
+    ) -> list[Verdict]:
+        """Applies records in order, and the positions behind them, in one atomic call.
 
         Args:
             topic: name of the scores topic.
             records: partition, offset and score.
             wall_ms: the wall clock.
-            read_to: the offset that comes next, by partition, where no record is to be applied up to there.
+            read: of every partition that was read, the offset from which it was, and the one that comes next;
+                records between them may be missing.
 
         Returns:
-            How many records were looked at, and how many the stored position had already passed.
+            What became of each record.
+
+        Raises:
+            redis.ResponseError: the view does not hold what is before that offset, because Redis went back in time;
+                nothing was applied.
         """
-        arguments: list[str | int | float] = [wall_ms, topic, len(read_to)]
-        for partition, position in read_to.items():
-            arguments += [partition, position]
+        arguments: list[str | int | float] = [wall_ms, topic, len(read)]
+        for partition, (read_from, comes_next) in read.items():
+            arguments += [partition, read_from, comes_next]
         for partition, offset, score in records:
             arguments += _arguments(partition, offset, score)
-        applied, passed = cast("list[int]", self.redis.fcall("churn_publish", 0, *arguments))
-        return applied, passed
+        return [_VERDICTS[letter] for letter in cast("str", self.redis.fcall("churn_publish", 0, *arguments))]
 
     # reading
 
     def user(self, user_id: str) -> UserScore | None:
         """A user's current score, or None for somebody unknown."""
         found = cast("dict[str, str]", self.redis.hgetall(f"churn:user:{user_id}"))
-        return _user_score(user_id, found) if found else None
+        return user_score(user_id, found) if found else None
 
     def users(self, user_ids: Sequence[str]) -> list[UserScore | None]:
         """Several at once, in the order asked for."""
         pipe = self.redis.pipeline(transaction=False)
         for user_id in user_ids:
             pipe.hgetall(f"churn:user:{user_id}")
-        return [_user_score(i, found) if found else None for i, found in zip(user_ids, pipe.execute(), strict=True)]
+        return [user_score(i, found) if found else None for i, found in zip(user_ids, pipe.execute(), strict=True)]
 
     def ranked(self, band: Band | None, limit: int, offset: int = 0) -> list[UserScore]:
         """Active users, highest risk first, of one band or of all."""
@@ -200,13 +163,18 @@ class View:
         pipe = self.redis.pipeline(transaction=False)
         for alert_id in cast("list[str]", self.redis.zrevrange("churn:alerts", offset, offset + limit - 1)):
             pipe.hgetall(f"churn:alert:{alert_id}")
-        return [_typed(Alert, found) for found in pipe.execute()]
+        return [typed(Alert, found) for found in pipe.execute() if found]  # one may have grown too old meanwhile
 
     def books(self) -> Books:
         """The books of the newest epoch."""
         epoch = cast("str | None", self.redis.get("churn:epoch"))
         found = cast("dict[str, str]", self.redis.hgetall(f"churn:books:{epoch}"))
-        return cast("Books", _typed(Books, found))
+        return cast("Books", typed(Books, found))
+
+    def horizon_days(self) -> int | None:
+        """How far the model looks ahead, None while nobody has said so."""
+        found = cast("str | None", self.redis.hget("churn:policy", "horizon_days"))
+        return int(found) if found else None
 
     def clock(self) -> int | None:
         """The event clock in ms: the largest `as_of` seen."""
@@ -242,28 +210,3 @@ def _arguments(partition: int, offset: int, score: Score) -> list[str | int | fl
 
 def _blank(value: int | None) -> int | str:
     return "" if value is None else value
-
-
-def _user_score(user_id: str, found: Mapping[str, str]) -> UserScore:
-    record: dict[str, Any] = {**found, "user_id": user_id, "features": json.loads(found["features"])}
-    return UserScore(
-        score=_typed(Score, record),
-        band=cast(Band, found["band"]),
-        band_since=int(found["band_since"]),
-        published_ms=int(found["published_ms"]),
-    )
-
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "int": int,
-    "float": float,
-    "int | None": lambda text: int(text) if text != "" else None,
-}
-
-
-def _typed(kind: Callable[..., Any], found: Mapping[str, Any]) -> Any:
-    """A dataclass out of a hash, whose values are all text."""
-    known = {field.name: str(field.type) for field in fields(cast("Any", kind)) if field.name in found}
-    return kind(
-        **{name: _READERS[type_](found[name]) if type_ in _READERS else found[name] for name, type_ in known.items()}
-    )

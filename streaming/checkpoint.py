@@ -12,7 +12,11 @@ from churn.features import table_hash
 FACTS = "epoch.json"
 
 
-_MEND = "Name a new folder in the setting stream.checkpoint and open its balances with `churn bootstrap`."
+NEW_EPOCH = (
+    "Start a new epoch: name a new folder in stream.checkpoint and a new topic in kafka.events_topic, and send opening "
+    "balances there before anything else (docs/operations.md)."
+)
+"""What to do when a checkpoint cannot be gone on with. The old topic would count twice what the openings hold."""
 
 
 def epoch(checkpoint: Path, now_ms: int) -> int:
@@ -49,9 +53,9 @@ def read(checkpoint: Path) -> int | None:
         facts = json.loads(file.read_text())
         features, number = facts["features"], int(facts["epoch"])
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ChurnError(f"The checkpoint {checkpoint} cannot be read ({error}).", _MEND) from None
+        raise ChurnError(f"The checkpoint {checkpoint} cannot be read ({error}).", NEW_EPOCH) from None
     if features != table_hash():
-        raise ChurnError(f"The checkpoint {checkpoint} was made for another feature table.", _MEND)
+        raise ChurnError(f"The checkpoint {checkpoint} was made for another feature table.", NEW_EPOCH)
     return number
 
 

@@ -6,21 +6,23 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn.parsing import parse
+from streaming.letter import FIELDS, RAW_BYTES
 
 OBSERVED = "records"
 
 
 def dead_letters(records: DataFrame) -> DataFrame:
-    """One Kafka record per rubbish record: JSON with `reason, topic, partition, offset, received_ms, raw` (base64).
+    """One Kafka record per rubbish record: JSON with the fields of `streaming.letter`.
 
     The counts of all records are observed on the way, as `user`, `logged_out` and `dead`.
     """
-    letter = F.struct("reason", "topic", "partition", "offset", "received_ms", F.base64("value").alias("raw"))
+    raw = F.base64(F.substring("value", 1, RAW_BYTES))
     return (
         parse(records)
         .observe(OBSERVED, *_counts())
         .where("reason is not null")
-        .select(F.to_json(letter).cast("binary").alias("value"))
+        .withColumns({"bytes": F.octet_length("value"), "raw": raw})
+        .select(F.to_json(F.struct(*FIELDS)).cast("binary").alias("value"))
     )
 
 

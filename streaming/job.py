@@ -10,6 +10,7 @@ import structlog
 from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from churn import bundle, metrics, session, topics
 from churn.errors import ChurnError
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 DEAD_LETTER_INTERVAL = "2 seconds"
 WATCH_S = 1.0
+DATA_LOST = ("data may have been lost", "OffsetOutOfRangeException")
+"""What Spark's source and Kafka's consumer say when events have gone: aged out, or the topic was deleted."""
 
 
 def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> None:
@@ -41,7 +44,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     """
     # Without waiting it is refused now, not after the JVM has started.
     ready = None if wait_s else bundle.load(settings.models)
-    metrics.serve(settings.stream.metrics_port, "stream.metrics_port")
+    metrics.serve(metrics.STREAM, settings.stream.metrics_port, "stream.metrics_port")
     topics.ensure(settings.kafka)
     epoch = checkpoint.epoch(settings.stream.checkpoint, int(time.time() * 1000))
     spark = session.start(
@@ -57,7 +60,8 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         log.info("streaming", mode=settings.stream.mode, epoch=epoch, model=model.version)
         _watch(queries, Progress(spark, settings.stream.mode), stopping)
     finally:
-        spark.stop()
+        with contextlib.suppress(Py4JError, OSError):  # the JVM is gone: what is wrong has been said
+            spark.stop()
 
 
 def slots(settings: Settings) -> int:
@@ -81,26 +85,32 @@ def start(spark: SparkSession, settings: Settings, model: bundle.Bundle, epoch: 
         .transform(score)
         .transform(to_records, epoch, model.horizon_days)
     )
-    return [
-        _write(scores, settings, "scores", settings.kafka.scores_topic),
-        _write(records.transform(dead_letters), settings, "dead-letters", settings.kafka.dead_letters_topic),
-    ]
+    return [write_scores(scores, settings), write_dead_letters(records, settings)]
 
 
-def _write(frame: DataFrame, settings: Settings, name: str, topic: str) -> StreamingQuery:
-    writer = (
+def write_scores(scores: DataFrame, settings: Settings) -> StreamingQuery:
+    """Starts the scoring query, in the mode of the settings."""
+    writer = _to_kafka(scores, settings, "scores", settings.kafka.scores_topic).outputMode("update")
+    if settings.stream.mode == "realtime":
+        realtime = {"realTime": settings.stream.realtime_batch}  # not yet among the types that pyspark declares
+        return writer.trigger(**realtime).start()
+    return writer.trigger(processingTime="0 seconds").start()
+
+
+def write_dead_letters(records: DataFrame, settings: Settings) -> StreamingQuery:
+    """Starts the dead-letter query, always in micro-batches."""
+    writer = _to_kafka(records.transform(dead_letters), settings, "dead-letters", settings.kafka.dead_letters_topic)
+    return writer.outputMode("append").trigger(processingTime=DEAD_LETTER_INTERVAL).start()
+
+
+def _to_kafka(frame: DataFrame, settings: Settings, name: str, topic: str) -> DataStreamWriter:
+    return (
         frame.writeStream.queryName(name)
         .format("kafka")
         .option("kafka.bootstrap.servers", settings.kafka.bootstrap)
         .option("topic", topic)
         .option("checkpointLocation", str(settings.stream.checkpoint / name))
     )
-    if name == "dead-letters":
-        return writer.outputMode("append").trigger(processingTime=DEAD_LETTER_INTERVAL).start()
-    if settings.stream.mode == "realtime":
-        realtime = {"realTime": settings.stream.realtime_batch}  # not yet among the types that pyspark declares
-        return writer.outputMode("update").trigger(**realtime).start()
-    return writer.outputMode("update").trigger(processingTime="0 seconds").start()
 
 
 def _watch(queries: list[StreamingQuery], progress: Progress, stopping: threading.Event) -> None:
@@ -109,9 +119,9 @@ def _watch(queries: list[StreamingQuery], progress: Progress, stopping: threadin
             for query in queries:
                 progress.note(query)
                 if not query.isActive:
-                    raise _failed(query)
+                    raise failed(query)
             progress.publish()
-    except Py4JError as error:
+    except (Py4JError, OSError) as error:  # OSError: nobody listens where the JVM was
         if not stopping.is_set():
             raise ChurnError(
                 f"The JVM is gone ({type(error).__name__}).", "Start it again: it goes on where it was."
@@ -123,6 +133,12 @@ def _watch(queries: list[StreamingQuery], progress: Progress, stopping: threadin
                 query.stop()
 
 
-def _failed(query: StreamingQuery) -> ChurnError:
-    reason = str(query.exception() or "it stopped by itself").strip().splitlines()[0][:300]
+def failed(query: StreamingQuery) -> ChurnError:
+    """The error for a query that has ended by itself."""
+    told = str(query.exception() or "it stopped by itself").strip()
+    if any(words in told for words in DATA_LOST):  # Spark's own advice would go on with wrong balances
+        return ChurnError(
+            f"Kafka no longer holds all events that the query {query.name} had still to read.", checkpoint.NEW_EPOCH
+        )
+    reason = told.splitlines()[0][:300].rstrip(".;")
     return ChurnError(f"The query {query.name} failed: {reason}.", "Start it again: it goes on where it was.")

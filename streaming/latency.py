@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from churn import metrics
 from churn.scores import Score
@@ -16,22 +17,30 @@ class Latency:
     """From the broker's stamp on an event to its score being readable, over the last `kept` scores."""
 
     def __init__(self, kept: int = 100_000) -> None:
-        self._recent: deque[int] = deque(maxlen=kept)
+        self._took_ms = np.zeros(kept, dtype=np.int64)  # a ring
+        self._noted = 0
+        self._known = 0, dict.fromkeys(QUANTILES, math.nan)
         for quantile in QUANTILES:
             metrics.PUBLISH_LATENCY_MS.labels(str(quantile)).set_function(self._reader(quantile))
 
-    def note(self, scores: Sequence[Score], readable_ms: int) -> None:
+    def note(self, scores: Iterable[Score], readable_ms: int) -> None:
         """Notes scores that became readable at `readable_ms`; openings have no stamp and are left out."""
         for score in scores:
             if score.received_ms is not None:
                 took_ms = max(0, readable_ms - score.received_ms)
-                self._recent.append(took_ms)
+                self._took_ms[self._noted % self._took_ms.size] = took_ms
+                self._noted += 1
                 metrics.PUBLISH_LATENCY_SECONDS.observe(took_ms / 1000)
 
     def quantile(self, share: float) -> float:
-        """The exact quantile in ms (nearest rank); NaN before the first score."""
-        ranked = sorted(self._recent)
-        return float(ranked[max(0, math.ceil(share * len(ranked)) - 1)]) if ranked else float("nan")
+        """One of QUANTILES, exactly, in ms (nearest rank); NaN before the first score."""
+        noted = self._noted
+        # All of them at once, and only when there are new scores: this runs beside the publishing.
+        if noted > self._known[0]:
+            held = self._took_ms[:noted]
+            ranks = [math.ceil(each * held.size) - 1 for each in QUANTILES]
+            self._known = noted, dict(zip(QUANTILES, np.partition(held, ranks)[ranks].tolist(), strict=True))
+        return self._known[1][share]
 
     def _reader(self, quantile: float) -> Callable[[], float]:
         return lambda: self.quantile(quantile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,11 +31,22 @@ _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 
 
 def policy(settings: Settings, model: bundle.Bundle) -> AlertPolicy:
-    """The thresholds of the settings, or where they are silent those of the model's card."""
+    """The thresholds of the settings, or where they are silent those of the model's card.
+
+    Raises:
+        ChurnError: together they put the medium band above the high one.
+    """
     chosen, card = settings.policy, model.card["thresholds"]
+    medium = card["medium"] if chosen.medium is None else chosen.medium
+    high = card["high"] if chosen.high is None else chosen.high
+    if medium > high:
+        raise ChurnError(
+            f"The medium band begins at a risk of {medium:g}, above the high band at {high:g}.",
+            f"Correct policy.medium and policy.high; one that is left out is taken from the card of {model.version}.",
+        )
     return AlertPolicy(
-        medium=card["medium"] if chosen.medium is None else chosen.medium,
-        high=card["high"] if chosen.high is None else chosen.high,
+        medium=medium,
+        high=high,
         exit_ratio=chosen.exit_ratio,
         cool_down_ms=round(chosen.cool_down_days * DAY_MS),
     )
@@ -49,31 +61,39 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         wait_s: how long to wait for a first model, whose card has the thresholds.
 
     Raises:
-        ChurnError: Kafka does not answer at the start, the model is not fit, or Redis
+        ChurnError: Kafka does not answer at the start, the model or the thresholds are not fit, or Redis
             holds a position that the topic does not have.
     """
     model = bundle.wait(settings.models, wait_s, stopping)
-    topics.ensure(settings.kafka)
-    metrics.serve(settings.publish.metrics_port, "publish.metrics_port")
-    consumer = _consumer(settings)
+    rules = policy(settings, model)
     view = View.connect(settings.redis.url)
+    topics.ensure(settings.kafka)
+    metrics.serve(metrics.PUBLISH, settings.publish.metrics_port, "publish.metrics_port")
+    consumer = _consumer(settings)
     latency = Latency()
     pause_s = _FIRST_RETRY_S
     try:
         while not stopping.is_set():
             try:
-                view.prepare(policy(settings, model))
-                resume(consumer, view, settings.kafka.scores_topic)
+                view.prepare(rules, model.horizon_days)
+                reached = resume(consumer, view, settings.kafka.scores_topic)
                 log.info("publishing", model=model.version)
                 pause_s = _FIRST_RETRY_S
-                _publish(consumer, view, settings, latency, stopping)
+                _publish(consumer, view, settings, latency, reached, stopping)
             except (redis.RedisError, KafkaError) as error:
-                away = "Kafka" if isinstance(error, KafkaError) else "Redis"
-                log.warning(f"{away} does not answer; waiting", error=str(error), retry_s=pause_s)
+                log.warning(_trouble(error), error=str(error), retry_s=pause_s)
                 stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, _LAST_RETRY_S)
     finally:
         consumer.close()
+
+
+def _trouble(error: redis.RedisError | KafkaError) -> str:
+    if isinstance(error, KafkaError):
+        return "Kafka does not answer; waiting"
+    if isinstance(error, redis.ResponseError):  # it lost its data, say, or went back in time
+        return "Redis refuses; going on from the position that it holds"
+    return "Redis does not answer; waiting"
 
 
 def _consumer(settings: Settings) -> KafkaConsumer:
@@ -91,8 +111,8 @@ def _consumer(settings: Settings) -> KafkaConsumer:
         raise topics.unreachable(settings.kafka, error) from None
 
 
-def resume(consumer: KafkaConsumer, view: View, topic: str) -> None:
-    """Sets the consumer to the positions that Redis holds.
+def resume(consumer: KafkaConsumer, view: View, topic: str) -> dict[int, int]:
+    """Sets the consumer to the positions that Redis holds, and returns them by partition.
 
     Raises:
         ChurnError: a position lies beyond the topic's end: the two do not belong together.
@@ -101,8 +121,9 @@ def resume(consumer: KafkaConsumer, view: View, topic: str) -> None:
     partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
     consumer.assign(partitions)
     ends = consumer.end_offsets(partitions)
+    held: dict[int, int] = {}
     for partition in partitions:
-        position = view.position(topic, partition.partition)
+        position = held[partition.partition] = view.position(topic, partition.partition)
         if position > ends[partition]:
             raise ChurnError(
                 f"Redis has applied {topic} up to offset {position} of partition {partition.partition}, "
@@ -110,10 +131,16 @@ def resume(consumer: KafkaConsumer, view: View, topic: str) -> None:
                 "Empty that Redis database, or name another one in the setting redis.url.",
             )
         consumer.seek(partition, position)
+    return held
 
 
 def _publish(
-    consumer: KafkaConsumer, view: View, settings: Settings, latency: Latency, stopping: threading.Event
+    consumer: KafkaConsumer,
+    view: View,
+    settings: Settings,
+    latency: Latency,
+    reached: dict[int, int],
+    stopping: threading.Event,
 ) -> None:
     """Publishes until `stopping` is set or the topic has got more partitions."""
     topic, assigned = settings.kafka.scores_topic, len(consumer.assignment())
@@ -122,7 +149,7 @@ def _publish(
         while not stopping.is_set() and len(consumer.partitions_for_topic(topic) or ()) <= assigned:
             polled: dict[TopicPartition, Sequence[Any]] = consumer.poll(timeout_ms=250)
             if polled:
-                _apply(polled, view, topic, unreadable, latency)
+                _apply(polled, view, topic, unreadable, latency, reached)
     finally:
         unreadable.close()
 
@@ -133,15 +160,20 @@ def _apply(
     topic: str,
     unreadable: UnreadableScores,
     latency: Latency,
+    reached: dict[int, int],
 ) -> None:
+    """Applies what was polled, and moves `reached`, the offset that comes next by partition, behind it."""
     messages = [message for batch in polled.values() for message in batch]
     records = list(_readable(messages, unreadable))
     # Also beyond records that are not applied, so that they are not met again after a restart.
     read_to = {partition.partition: batch[-1].offset + 1 for partition, batch in polled.items()}
-    applied, passed = view.publish(topic, records, int(time.time() * 1000), read_to)
-    latency.note([score for _, _, score in records], int(time.time() * 1000))
-    metrics.PUBLISH_RECORDS.labels("applied").inc(applied)
-    metrics.PUBLISH_RECORDS.labels("passed").inc(passed)
+    read = {number: (reached[number], position) for number, position in read_to.items()}
+    verdicts = view.publish(topic, records, int(time.time() * 1000), read)
+    reached.update(read_to)
+    newest = [score for (_, _, score), verdict in zip(records, verdicts, strict=True) if verdict == "applied"]
+    latency.note(newest, int(time.time() * 1000))
+    for verdict, count in Counter(verdicts).items():
+        metrics.PUBLISH_RECORDS.labels(verdict).inc(count)
     for partition, position in read_to.items():
         metrics.PUBLISH_POSITION.labels(partition).set(position)
 

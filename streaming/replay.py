@@ -34,6 +34,12 @@ class Sent:
     with_user: int = 0
     ts: int = 0
 
+    def add(self, ts: int | None, user: str) -> None:
+        """Counts a line; `ts` is None for one that is no event."""
+        self.events += 1
+        self.with_user += user != ""
+        self.ts = max(self.ts, ts or 0)
+
 
 def replay(
     lines: Iterable[bytes],
@@ -46,7 +52,8 @@ def replay(
 ) -> None:
     """Sends lines until they end or `stopping` is set, and returns when all of them are acknowledged.
 
-    A line that is no event is sent as it is: what becomes of it is the stream's decision, and it is counted there.
+    A line that is no event is sent as it is, at once: what becomes of it is the stream's decision, and it is counted
+    there.
     Every event hour is flushed, so that no partition of the topic runs ahead of another.
 
     Args:
@@ -66,19 +73,22 @@ def replay(
     hour = 0
     try:
         for line in lines:
-            ts, user = stamp(line) or (sent.ts, "")
-            if after_ms is not None and ts <= after_ms:
-                continue
-            if ts // HOUR_MS > hour:
-                out.flush()
-                hour = ts // HOUR_MS
-            wait_s = pace.wait_s(ts)
-            if wait_s > 0:
-                (wait or stopping.wait)(wait_s)
+            ts, user = stamp(line) or (None, "")
+            if ts is not None:
+                if after_ms is not None and ts <= after_ms:
+                    continue
+                if ts // HOUR_MS > hour:
+                    out.flush()
+                    hour = ts // HOUR_MS
+                wait_s = pace.wait_s(ts)
+                if wait_s > 0:
+                    (wait or stopping.wait)(wait_s)
             if stopping.is_set() or refused:
                 break
-            out.send(kafka.events_topic, line, key=user.encode() or None).add_errback(refused.append)
-            sent.events, sent.with_user, sent.ts = sent.events + 1, sent.with_user + (user != ""), max(sent.ts, ts)
+            # As the stream reads it: half a surrogate pair is "?".
+            key = user.encode(errors="replace") or None
+            out.send(kafka.events_topic, line, key=key).add_errback(refused.append)
+            sent.add(ts, user)
         out.flush()
     except KafkaError as error:
         refused.append(error)

@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 
 from churn import topics
 from churn.settings import Kafka
+from streaming.letter import RAW_BYTES
 
 _ACKNOWLEDGED_S = 30
 
@@ -38,7 +39,8 @@ class UnreadableScores:
             "partition": message.partition,
             "offset": message.offset,
             "received_ms": message.timestamp,
-            "raw": base64.b64encode(message.value).decode(),
+            "bytes": len(message.value),
+            "raw": base64.b64encode(message.value[:RAW_BYTES]).decode(),
         }
         self._producer = self._producer or topics.producer(self._kafka, linger_ms=0)
         self._producer.send(self._kafka.dead_letters_topic, json.dumps(letter).encode()).get(timeout=_ACKNOWLEDGED_S)

@@ -67,8 +67,8 @@ def grid(kinds: Sequence[CandidateKind]) -> list[Candidate]:
         candidate
         for candidate in (
             Candidate("logistic", (("spread", 0.1),)),  # the one that is taken without a search
-            Candidate("logistic", (("spread", 0.05),)),
             Candidate("logistic", (("spread", 0.2),)),
+            Candidate("logistic", (("spread", 0.4),)),
             Candidate("forest", (("numTrees", 60), ("maxDepth", 5))),
             Candidate("forest", (("numTrees", 60), ("maxDepth", 8))),
             Candidate("boosting", (("maxIter", 20), ("maxDepth", 3))),

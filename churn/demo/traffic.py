@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from churn import event_log
+from churn import event_log, log_order
 from churn.demo.plan import Plan
 from churn.events import encode
 from churn.settings import DAY_MS, Settings
@@ -19,6 +19,8 @@ HISTORY_DAYS = 42
 BEHIND_DAYS = 14
 """At least so far back the simulated traffic begins, runs fast, and slows to real time when it has caught up."""
 
+STRIDE = 100_000
+MB = 1_000_000
 _WEEK_MS = 7 * DAY_MS
 _HISTORY_SHARE = 2 / 3
 _ENDLESS_DAYS = 3650
@@ -45,8 +47,14 @@ class Traffic:
 def traffic(plan: Plan, settings: Settings, folder: Path, say: Callable[[str], None]) -> Iterator[Traffic]:
     """The traffic of a plan.
 
+    Args:
+        plan: simulated listeners, or a log.
+        settings: of the stream.
+        folder: where history goes that has to be written first.
+        say: told every second or so how far it has come; what it raises ends the work.
+
     Raises:
-        ChurnError: the log is not there, broken, or holds no event.
+        ChurnError: the log is not there, broken, holds no event or a gap of weeks, or the disk is full.
     """
     with ExitStack() as stack:
         if plan.events is None:
@@ -64,9 +72,15 @@ def _own(path: Path, settings: Settings, folder: Path, say: Callable[[str], None
         f"{found.rows:,} rows, {found.with_user:,} of users, over {(found.last_ms - found.first_ms) / DAY_MS:.1f} days."
     )
     return Traffic(
-        history=stack.enter_context(event_log.plain(path, folder)),
+        history=stack.enter_context(event_log.plain(path, folder, lambda size: say(f"Unpacked {size // MB:,} MB."))),
         cut_ms=cut_ms,
-        live=event_log.arranged(path, found, settings.stream.dedupe_window_days, folder),
+        live=log_order.arranged(
+            path,
+            found,
+            settings.stream.dedupe_window_days,
+            folder,
+            lambda rows: say(f"Putting in order: {rows:,} rows."),
+        ),
         endless=False,
     )
 
@@ -86,7 +100,7 @@ def simulated(users: int, folder: Path, now_ms: int, say: Callable[[str], None])
                 first_live = event
                 break
             file.write(encode(event) + b"\n")
-            if count % 100_000 == 0:
+            if count % STRIDE == 0:
                 say(f"Simulated {count:,} events.")
     live = (encode(event) for event in itertools.chain([first_live], events))
     return Traffic(history, cut_ms, live, endless=True)

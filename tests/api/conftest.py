@@ -23,6 +23,7 @@ from churn.settings import DAY_MS, Settings
 from churn.view import View
 
 NOW_MS = 1_541_000_000_000  # 2018-10-31T15:33:20Z
+HORIZON_DAYS = 30  # not the setting's default, which is about training
 POLICY = AlertPolicy(medium=0.3, high=0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS)
 
 
@@ -59,8 +60,8 @@ class Filled:
 
     def add(self, *scores: Score, wall_ms: int = NOW_MS + 5) -> None:
         records = [(0, self.offset + place, score) for place, score in enumerate(scores)]
-        self.view.publish("churn.scores", records, wall_ms)
-        self.offset += len(scores)
+        begins, self.offset = self.offset, self.offset + len(scores)
+        self.view.publish("churn.scores", records, wall_ms, {0: (begins, self.offset)})
 
 
 @dataclass
@@ -101,7 +102,7 @@ def filled(valkey: Valkey) -> Filled:
     """An empty view with the policy set."""
     view = View.connect(valkey.url)
     view.redis.flushdb()
-    view.prepare(POLICY)
+    view.prepare(POLICY, HORIZON_DAYS)
     return Filled(view, valkey.url)
 
 

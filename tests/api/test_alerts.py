@@ -42,6 +42,7 @@ def test_the_story_in_words() -> None:
     lapsing = story(_alert(p_cancel=0.1, p_lapse=0.5, from_band="none"), 14)
     assert "came back at high risk" in lapsing
     assert lapsing.index("silent") < lapsing.index("cancelling")
+    assert "61\N{NARROW NO-BREAK SPACE}% to leave, 48" in story(_alert(), None)
 
 
 def test_percent_has_a_space_that_does_not_break() -> None:
@@ -59,6 +60,7 @@ def test_alerts_are_newest_first_and_complete(filled: Any, get: Any, score: Any)
     newest = found[0]
     summary = newest.pop("summary")
     assert summary.startswith("User 8, on the paid plan, rose from low to high risk: 70")
+    assert "to leave within 30 days, " in summary
     assert newest.pop("id").startswith("alert_")
     assert newest.pop("risk") == pytest.approx(0.7)
     assert newest == {

@@ -14,11 +14,11 @@ def test_the_page_shows_who_and_how_far(filled: Any, get: Any, score: Any) -> No
     page = get("/")
     assert page.status_code == 200
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page.text)).replace("\N{NARROW NO-BREAK SPACE}", " ")
-    assert "1 of 2 listeners is at high risk of leaving within 14 days" in text
+    assert "1 of 2 listeners is at high risk of leaving within 30 days" in text
     assert "65.0 %" in text
     assert "1,234" in text
     assert "2 hours ago" in text
-    assert "rose from low to high risk: 65 % to leave within 14 days, 60 % by cancelling" in text
+    assert "rose from low to high risk: 65 % to leave within 30 days, 60 % by cancelling" in text
     assert "Everybody, highest risk first" in text
     assert 'datetime="2018-10-31T17:33:20.000Z"' in page.text
     assert "m1" in text
@@ -77,6 +77,15 @@ def test_an_empty_view_says_what_to_do(get: Any) -> None:
     assert "No scores yet" in answer.text
     assert "churn stream" in answer.text
     assert "churn.events" in answer.text
+
+
+def test_without_a_horizon_no_number_is_made_up(filled: Any, get: Any, score: Any) -> None:
+    filled.add(score("7"), score("7", version=2, p_cancel=0.6))
+    filled.view.redis.hdel("churn:policy", "horizon_days")
+    text = re.sub(r"<[^>]+>", "", get("/").text)
+    assert re.search(r"of leaving\s*$", text, re.MULTILINE)
+    assert "to leave, 60" in text
+    assert "days" not in text
 
 
 def test_everybody_gone_is_not_an_empty_view(filled: Any, get: Any, score: Any) -> None:

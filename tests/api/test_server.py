@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,14 +17,6 @@ import uvicorn
 from api.server import _ending_quietly, listen, serve
 from churn.errors import ChurnError
 from churn.settings import Settings
-
-PROGRAM = """
-import sys
-from api.server import serve
-from churn.settings import Settings
-say = lambda address: print(address, file=sys.stderr, flush=True)
-serve(Settings(api={"port": 0}, redis={"url": sys.argv[1]}), listening=say)
-"""
 
 
 def test_importing_the_server_brings_no_spark() -> None:
@@ -41,15 +37,24 @@ def test_a_host_of_another_machine_is_refused() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_soon_even_with_a_request_under_way_and_prints_nothing(number: signal.Signals) -> None:
+def test_it_says_where_it_listens_and_stops_soon_even_with_a_request_under_way(
+    number: signal.Signals, tmp_path: Path, eventually: Callable[..., bool]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:  # a Redis that never answers
-        url = f"redis://127.0.0.1:{mute.getsockname()[1]}/0"
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        own = {"CHURN_API__PORT": "0", "CHURN_REDIS__URL": f"redis://127.0.0.1:{mute.getsockname()[1]}/0"}
+        log = tmp_path / "serve.log"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "churn.cli", "serve"],
+                stdout=subprocess.PIPE,
+                stderr=file,
+                env={**os.environ, **own},
+            )
         try:
-            assert process.stderr is not None
-            address = httpx.URL(process.stderr.readline().strip())
+            assert eventually(lambda: log.read_text().endswith("\n"), 20)
+            said = re.search(r"level=info event=serving url=(http://127\.0\.0\.1:\d+)\n", log.read_text())
+            assert said is not None
+            address = httpx.URL(said[1])
             with socket.create_connection((address.host, address.port)) as reader:
                 reader.sendall(b"GET /v1/alerts HTTP/1.1\r\nHost: x\r\n\r\n")
                 mute.accept()[0].recv(1)  # the request has reached Redis
@@ -61,7 +66,7 @@ def test_it_stops_soon_even_with_a_request_under_way_and_prints_nothing(number: 
         finally:
             process.kill()
             process.wait()
-        assert out == ""
+        assert out == b""
         assert process.returncode == 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from churn.child import Child
+from churn.child import Child, in_use
 
 Eventually = Callable[..., bool]
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"]
@@ -152,3 +152,31 @@ def test_it_is_not_in_the_process_group_of_its_parent(tmp_path: Path) -> None:
     with Child("c", SLEEP, tmp_path) as child:
         assert child.pid is not None
         assert os.getpgid(child.pid) == child.pid != os.getpgrp()
+
+
+# A child that starts a program of its own, which inherits its output, and hangs.
+WITH_CHILD = f"import subprocess, time; print(subprocess.Popen({SLEEP!r}).pid, flush=True); time.sleep(60)"
+ITS_PARENT = f"""
+import sys, time
+from pathlib import Path
+from churn.child import Child
+child = Child("c", {[sys.executable, "-I", "-S", "-c", WITH_CHILD]!r}, Path(sys.argv[1])).start()
+while not child.tail():
+    time.sleep(0.01)
+print(child.tail(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_folder_is_in_use_until_what_a_killed_child_had_started_is_gone(
+    tmp_path: Path, eventually: Eventually
+) -> None:
+    assert not in_use(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", ITS_PARENT, tmp_path], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        grandchild = int(parent.stdout.readline())
+        assert in_use(tmp_path)
+        parent.kill()
+    assert not eventually(lambda: not in_use(tmp_path), within_s=0.5)
+    os.kill(grandchild, signal.SIGKILL)
+    assert eventually(lambda: not in_use(tmp_path), within_s=2.0)

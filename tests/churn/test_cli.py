@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from churn import cli, doctor
+from churn import cli, doctor, model_commands
+from churn.demo import SIMULATED_SPEED
 from churn.doctor import Finding
 from churn.settings import PROJECT
 
@@ -20,11 +21,12 @@ COMMANDS = [command.callback.__name__ for command in cli.app.registered_commands
 
 @pytest.fixture(autouse=True)
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No broker is there, none is waited for; and the log's handler stays as it is for other tests."""
+    """No broker is there, none is waited for; the log and the signals stay as they are for other tests."""
     monkeypatch.setenv("CHURN_KAFKA__BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setattr("churn.topics.BOOTSTRAP_TIMEOUT_MS", 100)
     monkeypatch.setattr("churn.topics.connect.__defaults__", (100,))
     monkeypatch.setattr("structlog.configure", lambda **_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -43,6 +45,22 @@ def test_the_help_of_every_command_has_an_example(command: str) -> None:
     said = CliRunner().invoke(cli.app, [command, "--help"], terminal_width=200)
     assert said.exit_code == 0
     assert re.search(rf"Examples?: .*churn {command}\b", said.output), said.output
+
+
+def test_the_help_of_a_demo_tells_the_speed_it_takes_by_default() -> None:
+    said = CliRunner().invoke(cli.app, ["demo", "--help"], terminal_width=200)
+    assert f"by default {SIMULATED_SPEED:.0f}" in " ".join(said.output.split())
+
+
+MODEL_COMMANDS = [
+    command.name or command.callback.__name__ for command in model_commands.app.registered_commands if command.callback
+]
+
+
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
+def test_the_help_of_every_command_for_models_has_an_example(command: str) -> None:
+    said = CliRunner().invoke(cli.app, ["models", command, "--help"], terminal_width=200)
+    assert re.search(rf"Example: churn models {command}\b", said.output), said.output
 
 
 def test_no_command_is_help() -> None:

@@ -132,6 +132,27 @@ def test_a_broker_that_ends_at_once_shows_the_end_of_its_log(fake_broker: Broker
         fake_broker.start()
 
 
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_start_ends_as_soon_as_its_check_raises(tmp_path: Path, fake_broker: Broker, prepared: bool) -> None:
+    java = tmp_path / "jdk" / "bin" / "java"
+    java.write_text("#!/bin/sh\nexec sleep 60\n")
+    meta = fake_broker.directory / "data" / "meta.properties"
+    meta.parent.mkdir(parents=True)
+    if prepared:
+        meta.touch()
+    began_s = time.monotonic()
+
+    def check() -> None:
+        if time.monotonic() > began_s + 0.3:
+            raise InterruptedError
+
+    broker = Broker(tmp_path / "var", Jars(tmp_path, tmp_path), tmp_path / "jdk", check=check)
+    with pytest.raises(InterruptedError):
+        broker.start()
+    assert time.monotonic() - began_s < 3
+    claim(broker.directory).close()
+
+
 @pytest.mark.servers
 def test_the_broker_carries_a_message(servers: Any, topic_prefix: str) -> None:
     create_topic(servers.bootstrap, topic := f"{topic_prefix}t")
@@ -197,6 +218,18 @@ def test_valkey_keeps_what_it_is_told(tmp_path: Path) -> None:
         with valkey, redis.Redis.from_url(valkey.url, decode_responses=True) as client:
             assert client.get("key") == "value"
             end(valkey)
+
+
+@pytest.mark.servers
+def test_a_server_that_has_ended_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with Valkey(tmp_path) as valkey:
+        valkey.require_alive()
+        assert valkey.child is not None
+        valkey.child.kill()
+        with pytest.raises(ChurnError, match=r"^The Valkey server has ended\. Its log .*/logs/valkey\.log ends:\n"):
+            valkey.require_alive()
+        valkey.start()
+        valkey.require_alive()
 
 
 @pytest.mark.servers

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import bz2
-import errno
 import gzip
 import json
 import random
-import shutil
-import tracemalloc
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +16,7 @@ from hypothesis import strategies as st
 
 from churn import event_log
 from churn.errors import ChurnError
+from churn.events import TS_MAX_MS, TS_MIN_MS
 from churn.settings import DAY_MS
 
 START_MS = 1_538_352_000_000
@@ -110,16 +107,23 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "stamped"),
     [
-        (event(5, "7"), (5, "7")),
-        (event(5, 7), (5, "7")),
-        (event(5, ""), (5, "")),
-        (event(5, None), (5, "")),
-        (b'{"ts": 5}', (5, "")),
+        (event(START_MS, "7"), (START_MS, "7")),
+        (event(START_MS, 7), (START_MS, "7")),
+        (event(START_MS, ""), (START_MS, "")),
+        (event(START_MS, None), (START_MS, "")),
+        (b'{"ts": 1538352000000}', (START_MS, "")),
         (b'{"userId": "7"}', None),
-        (event("5"), None),
-        (event(5.5), None),
+        (event(str(START_MS)), None),
+        (event(START_MS + 0.5), None),
         (event(None), None),
         (event(True), None),
+        (event(START_MS // 1000), None),
+        (event(TS_MIN_MS - 1), None),
+        (event(TS_MIN_MS), (TS_MIN_MS, "7")),
+        (event(TS_MAX_MS - 1), (TS_MAX_MS - 1, "7")),
+        (event(TS_MAX_MS), None),
+        (event(10**30), None),
+        (event(-1), None),
         (b"[1]", None),
         (b"5", None),
         (b"{", None),
@@ -140,15 +144,17 @@ def test_a_survey_counts(tmp_path: Path) -> None:
         event(START_MS + 4 * hour),
         event(START_MS),
         event("soon"),
+        event(START_MS // 1000),
+        event(10**30),
         event(START_MS + 10 * hour, None),
     ]
     assert event_log.survey(write(tmp_path / "log.json", [*rows, b""])) == event_log.Survey(
-        rows=7, with_user=3, unreadable=2, first_ms=START_MS, last_ms=START_MS + 10 * hour, disorder_ms=9 * hour
+        rows=9, with_user=3, unreadable=4, first_ms=START_MS, last_ms=START_MS + 10 * hour, disorder_ms=9 * hour
     )
 
 
 @settings(max_examples=40)
-@given(st.lists(st.integers(0, 2 * START_MS), min_size=1, max_size=30))
+@given(st.lists(st.integers(START_MS, START_MS + 30 * DAY_MS), min_size=1, max_size=30))
 def test_disorder_is_how_far_a_row_lies_behind(tmp_path_factory: pytest.TempPathFactory, stamps: list[int]) -> None:
     path = tmp_path_factory.getbasetemp() / "disorder.json"
     found = event_log.survey(write(path, [event(ts) for ts in stamps]))
@@ -159,8 +165,46 @@ def test_disorder_is_how_far_a_row_lies_behind(tmp_path_factory: pytest.TempPath
 def test_a_survey_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_log, "_STRIDE", 2)
     seen: list[int] = []
-    event_log.survey(write(tmp_path / "log.json", [event(1)] * 5), seen.append)
+    event_log.survey(write(tmp_path / "log.json", [event(START_MS)] * 5), seen.append)
     assert seen == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [
+        ({}, None),
+        ({17_800: 5}, None),
+        ({17_800: 5, 17_830: 1}, None),
+        ({17_800: 5, 17_831: 1}, (17_800, 17_831)),
+        ({17_800: 5, 17_820: 1, 17_840: 1}, None),
+        ({17_800: 5, 17_820: 0, 17_840: 1}, (17_800, 17_840)),
+        ({17_800: 1, 17_900: 9, 22_000: 1}, (17_900, 22_000)),
+    ],
+)
+def test_a_gap_is_the_longest_silence_of_more_than_thirty_days(
+    days: dict[int, int], found: tuple[int, int] | None
+) -> None:
+    assert event_log.gap(days) == found
+
+
+END_OF_2030_MS = 1_924_905_600_000
+
+
+@pytest.mark.parametrize(
+    ("strays", "words"),
+    [
+        ([END_OF_2030_MS], "one event from 2030-12-31 on, 4,474 days after all others."),
+        ([END_OF_2030_MS, END_OF_2030_MS + 1], "2 events from 2030-12-31 on, 4,474 days after all others."),
+        ([START_MS - 40 * DAY_MS], "one event up to 2018-08-22, 40 days before all others."),
+    ],
+)
+def test_a_log_with_an_event_far_from_all_others_is_refused(tmp_path: Path, strays: list[int], words: str) -> None:
+    usual = [event(START_MS + n * 3_600_000) for n in range(24)]
+    path = write(tmp_path / "log.json", [*usual[:5], *map(event, strays), *usual[5:]])
+    with pytest.raises(ChurnError) as caught:
+        event_log.survey(path)
+    assert caught.value.problem == f"{path} has {words}"
+    assert caught.value.remedy
 
 
 def test_a_log_without_events_is_refused(tmp_path: Path) -> None:
@@ -171,103 +215,10 @@ def test_a_log_without_events_is_refused(tmp_path: Path) -> None:
 
 
 def test_require_looks_at_the_ending_and_at_a_few_lines(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_bytes(event(1))
+    (tmp_path / "log.csv").write_bytes(event(START_MS))
     with pytest.raises(ChurnError, match=r"log\.csv is not a kind of log we read\. .*\.json\.zst"):
         event_log.require(tmp_path / "log.csv")
-    event_log.require(write(tmp_path / "log.json", [b"garbage", event(1)]))
-    late = [b"garbage"] * event_log._LINES_TO_JUDGE + [event(1)]
+    event_log.require(write(tmp_path / "log.json", [b"garbage", event(START_MS)]))
+    late = [b"garbage"] * event_log._LINES_TO_JUDGE + [event(START_MS)]
     with pytest.raises(ChurnError, match="holds no listening event"):
         event_log.require(write(tmp_path / "late.json", late))
-
-
-@settings(max_examples=30)
-@given(stamps=st.lists(st.integers(START_MS, START_MS + 4 * DAY_MS), max_size=40), dice=st.randoms())
-def test_in_order_is_a_stable_sort_with_the_unreadable_first(
-    tmp_path_factory: pytest.TempPathFactory, stamps: list[int], dice: random.Random
-) -> None:
-    folder = tmp_path_factory.getbasetemp() / "order"
-    folder.mkdir(exist_ok=True)
-    lines = [event(ts, n=number) for number, ts in enumerate(stamps)] + [b"garbage 1", b"{}"]
-    dice.shuffle(lines)
-    path = write(folder / "log.json", lines)
-    found = list(event_log.in_order(path, folder / "spools"))
-    assert found == sorted(lines, key=lambda line: (event_log.stamp(line) or (0, ""))[0])
-    assert list((folder / "spools").iterdir()) == []
-
-
-def test_in_order_keeps_few_files_open_and_less_than_the_log_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_log, "_SPOOLS_OPEN", 4)
-    lines = [event(START_MS + day * DAY_MS + n, pad="x" * 700) for day in range(40) for n in range(50)]
-    random.Random(3).shuffle(lines)
-    path = write(tmp_path / "log.json", lines)
-    size, expected = sum(map(len, lines)), Counter(lines)
-    del lines
-    tracemalloc.start()
-    last, count = 0, 0
-    for line in event_log.in_order(path, tmp_path / "spools"):
-        ts = json.loads(line)["ts"]
-        assert ts >= last
-        last, count = ts, count + 1
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert count == sum(expected.values())
-    assert peak < size / 5, (peak, size)
-
-
-def test_spools_go_when_the_reader_stops_early(tmp_path: Path) -> None:
-    reader = event_log.in_order(write(tmp_path / "log.json", [event(2), event(1)]), tmp_path / "spools")
-    assert next(reader) == event(1)
-    reader.close()  # type: ignore[attr-defined]
-    assert list((tmp_path / "spools").iterdir()) == []
-
-
-@pytest.mark.parametrize(("behind_days", "kept"), [(0.0, True), (1.5, True), (1.51, False)])
-def test_an_order_that_is_good_enough_is_kept(tmp_path: Path, behind_days: float, kept: bool) -> None:
-    lines = [
-        event(START_MS + 3 * DAY_MS),
-        event(START_MS + round((3 - behind_days) * DAY_MS)),
-        event(START_MS + DAY_MS * 4),
-    ]
-    path = write(tmp_path / "log.json", lines)
-    found = list(event_log.arranged(path, event_log.survey(path), 3.0, tmp_path))
-    assert found == (lines if kept else sorted(lines))
-
-
-def test_plain_unpacks_what_spark_cannot_read_and_cleans_up(tmp_path: Path) -> None:
-    lines = unpredictable(50)
-    packed = write(tmp_path / "log.json.zst", lines)
-    with event_log.plain(packed, tmp_path / "var") as readable:
-        assert readable.suffix == ".json"
-        assert readable.read_bytes().splitlines() == lines
-    assert list((tmp_path / "var").iterdir()) == []
-    with pytest.raises(ZeroDivisionError), event_log.plain(packed, tmp_path / "var"):
-        raise ZeroDivisionError
-    assert list((tmp_path / "var").iterdir()) == []
-
-
-def test_plain_leaves_alone_what_spark_reads(tmp_path: Path) -> None:
-    path = write(tmp_path / "log.json", [event(1)])
-    with event_log.plain(path, tmp_path / "var") as readable:
-        assert readable == path
-    assert not (tmp_path / "var").exists()
-
-
-@pytest.mark.parametrize("ending", [".json.gz", ".json.bz2", ".json.zst"])
-def test_plain_refuses_a_broken_archive(tmp_path: Path, ending: str) -> None:
-    path = write(tmp_path / f"log{ending}", unpredictable(100))
-    path.write_bytes(cut(path.read_bytes()))
-    with pytest.raises(ChurnError, match="cannot be unpacked"), event_log.plain(path, tmp_path / "var"):
-        pytest.fail("a broken archive was given out")
-    assert list((tmp_path / "var").iterdir()) == []
-
-
-def test_plain_tells_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(shutil, "copyfileobj", full)
-    path = write(tmp_path / "log.json.gz", unpredictable(100))
-    with pytest.raises(ChurnError, match=r"disk is full.*Make room"), event_log.plain(path, tmp_path / "var"):
-        pytest.fail("a log was given out that was not unpacked")

@@ -49,6 +49,11 @@ def test_a_variable_overrides_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path
         ("CHURN_API__PROT", "80", "api.prot is not right"),
         ("CHURN_KAFAK__BOOTSTRAP", "x:1", "CHURN_KAFAK__BOOTSTRAP names no setting"),
         ("CHURN_STREAM__MODE", "batch", "stream.mode is not right"),
+        ("CHURN_STREAM__DRIVER_MEMORY", "2 GB", "stream.driver_memory is not right"),
+        ("CHURN_STREAM__DRIVER_MEMORY", "0g", "stream.driver_memory is not right"),
+        ("CHURN_STREAM__REALTIME_BATCH", "soon", "stream.realtime_batch is not right"),
+        ("CHURN_STREAM__REALTIME_BATCH", "4 seconds", "stream.realtime_batch is not right"),
+        ("CHURN_STREAM__REALTIME_BATCH", "-5 minutes", "stream.realtime_batch is not right"),
         ("CHURN_CONFIG", "/nowhere.toml", "which is not a file"),
     ],
 )
@@ -56,6 +61,12 @@ def test_a_slip_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str,
     monkeypatch.setenv(name, value)
     with pytest.raises(ChurnError, match=words):
         load()
+
+
+@pytest.mark.parametrize("interval", ["5 seconds", "10 seconds", "90 seconds", "1 minute", "30 minutes", "2 hours"])
+def test_intervals_as_spark_writes_them(monkeypatch: pytest.MonkeyPatch, interval: str) -> None:
+    monkeypatch.setenv("CHURN_STREAM__REALTIME_BATCH", interval)
+    assert load().stream.realtime_batch == interval
 
 
 def test_settings_are_frozen() -> None:

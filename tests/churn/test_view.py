@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
@@ -14,11 +15,12 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import churn.view
 from churn.embedded import Valkey
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, Status
 from churn.scores import FIELDS, Score
-from churn.view import Books, UserScore, View, durability_problems
+from churn.view import Books, UserScore, Verdict, View, durability_problems
 
 TOPIC = "churn.scores"
 HOUR_MS = 3_600_000
@@ -72,13 +74,13 @@ def view(connected: View) -> View:
 
 def emptied(view: View) -> View:
     view.redis.flushdb()
-    view.prepare(POLICY)
+    view.prepare(POLICY, horizon_days=14)
     return view
 
 
-def publish(view: View, *scores: Score, offset: int = 0, partition: int = 0) -> tuple[int, int]:
+def publish(view: View, *scores: Score, offset: int = 0, partition: int = 0) -> list[Verdict]:
     records = [(partition, offset + place, one) for place, one in enumerate(scores)]
-    return view.publish(TOPIC, records, WALL_MS)
+    return view.publish(TOPIC, records, WALL_MS, {partition: (0, offset + len(scores))})
 
 
 def dump(view: View) -> dict[str, object]:
@@ -155,10 +157,10 @@ def _story() -> list[Score]:
 
 @servers
 def test_the_same_batch_twice_changes_nothing(view: View) -> None:
-    assert publish(view, *_story()) == (7, 0)
+    assert publish(view, *_story()) == ["applied"] * 7
     before = dump(view)
     assert len(view.alerts(10)) == 1
-    assert publish(view, *_story()) == (0, 7)
+    assert publish(view, *_story()) == ["passed"] * 7
     assert dump(view) == before
 
 
@@ -167,7 +169,7 @@ def test_the_same_records_at_a_lost_position_change_only_the_count_of_stale(view
     publish(view, *_story())
     before, books = dump(view), view.books()
     view.redis.delete("churn:offsets")
-    publish(view, *_story())
+    assert publish(view, *_story()) == ["stale"] * 7
     after = dump(view)
     assert view.books() == replace(books, stale=books.stale + 7)
     assert after.pop("churn:books:1") != before.pop("churn:books:1")
@@ -184,10 +186,40 @@ def test_positions_are_kept_by_partition_and_topic(view: View) -> None:
 
 @servers
 def test_a_position_passes_what_is_not_applied_and_never_goes_back(view: View) -> None:
-    view.publish(TOPIC, [(0, 3, score("7"))], WALL_MS, {0: 6, 1: 2})
+    view.publish(TOPIC, [(0, 3, score("7"))], WALL_MS, {0: (0, 6), 1: (0, 2)})
     assert [view.position(TOPIC, partition) for partition in (0, 1)] == [6, 2]
-    assert view.publish(TOPIC, [(0, 5, score("7", version=2))], WALL_MS, {0: 4}) == (0, 1)
+    assert view.publish(TOPIC, [(0, 5, score("7", version=2))], WALL_MS, {0: (3, 4)}) == ["passed"]
     assert view.position(TOPIC, 0) == 6
+
+
+@servers
+def test_a_batch_that_begins_beyond_the_position_is_refused_whole(view: View) -> None:
+    publish(view, score("7"), score("8"))
+    before = dump(view)
+    records = [(1, 0, score("9")), (0, 3, score("7", version=3))]
+    with pytest.raises(redis.ResponseError, match=r"^POSITION churn\.scores:0 is at 2, the batch begins at 3"):
+        view.publish(TOPIC, records, WALL_MS, {1: (0, 1), 0: (3, 4)})
+    assert dump(view) == before
+    # What compaction took out of the topic is no gap: the batch was read from where the view is.
+    assert view.publish(TOPIC, records, WALL_MS, {1: (0, 1), 0: (2, 4)}) == ["applied", "applied"]
+
+
+@servers
+@pytest.mark.parametrize("spoilt", ["churn:history:9", "churn:last-seen", "churn:user:9"])
+def test_after_an_error_half_way_the_same_batch_comes_to_the_same(view: View, spoilt: str) -> None:
+    loud = score("9", 2, 0.9, as_of=NOW_MS + HOUR_MS)
+    batch = [score("7"), score("9"), score("8"), loud, score("7", 2, 0.6), score("8", 2, 0.6)]
+    publish(view, *batch)
+    whole = dump(view)
+    assert view.books().alerts == 3
+    publish(emptied(view), *batch[:2])
+    view.redis.rename(spoilt, "aside")
+    view.redis.set(spoilt, "of another type")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        publish(view, *batch)
+    view.redis.rename("aside", spoilt)
+    publish(view, *batch)
+    assert dump(view) == whole
 
 
 @servers
@@ -409,21 +441,64 @@ def test_alerts_are_newest_first_even_within_a_millisecond(view: View) -> None:
     assert [alert.user_id for alert in view.alerts(3, offset=1)] == ["u10", "u9", "u8"]
 
 
+@servers
+def test_alerts_older_than_a_year_go_a_few_at_a_time(view: View) -> None:
+    users = [f"u{place}" for place in range(15)]
+    publish(view, *(score(user, 1, 0.1) for user in users), *(score(user, 2, 0.9) for user in users))
+    year_ms = 365 * DAY_MS
+    publish(view, score("7", 1, as_of=NOW_MS + year_ms), offset=30)
+    assert len(view.alerts(100)) == 15, "a year old is not older than a year"
+    publish(view, score("7", 2, 0.9, as_of=NOW_MS + year_ms + 1), offset=31)
+    assert [alert.user_id for alert in view.alerts(100)] == ["7", "u14", "u13", "u12", "u11", "u10"]
+    publish(view, score("7", 3, as_of=NOW_MS + year_ms + 2), offset=32)
+    assert [alert.user_id for alert in view.alerts(100)] == ["7"]
+    assert len(cast("list[str]", view.redis.keys("churn:alert:*"))) == 1
+
+
+@servers
+def test_an_alert_that_goes_while_they_are_read_is_left_out(view: View) -> None:
+    publish(view, score("7"), score("8"), score("7", 2, 0.9), score("8", 2, 0.9))
+    view.redis.delete(f"churn:alert:{view.alerts(1)[0].id}")
+    assert [alert.user_id for alert in view.alerts(10)] == ["7"]
+
+
 # The server and the contract
+
+
+def test_an_address_that_is_none_is_one_sentence_without_its_password() -> None:
+    for url in ("http://:hunter2@host", "redis://:hunter2@host:port/0", "somewhere"):
+        with pytest.raises(ChurnError, match=r"redis\.url is not an address of Redis\. Write it as") as caught:
+            View.connect(url)
+        assert "hunter2" not in str(caught.value)
+
+
+@servers
+def test_every_key_is_in_the_table_with_its_type(view: View) -> None:
+    publish(view, *_story())
+    rows = re.findall(r"^`(churn:\S+)`\s+(\w+)", str(churn.view.__doc__), flags=re.MULTILINE)
+    table = {re.sub(r"[A-Z]+", r"[^:]+", key): kind for key, kind in rows}
+    keys = cast("list[str]", view.redis.keys("*"))
+    met = {key: [pattern for pattern in table if re.fullmatch(pattern, key)] for key in keys}
+    assert {key: len(patterns) for key, patterns in met.items()} == dict.fromkeys(keys, 1)
+    assert {key: table[patterns[0]] for key, patterns in met.items()} == {key: view.redis.type(key) for key in keys}
+    assert {patterns[0] for patterns in met.values()} == set(table)
 
 
 @servers
 def test_a_view_of_another_release_is_refused(view: View) -> None:
     view.redis.set("churn:schema", "0")
     with pytest.raises(ChurnError, match="layout 0"):
-        view.prepare(AlertPolicy(0.1, 0.2, 1.0, 0))
+        view.prepare(AlertPolicy(0.1, 0.2, 1.0, 0), 30)
     assert view.redis.hget("churn:policy", "high") == "0.5"
+    assert view.horizon_days() == 14
 
 
 @servers
 def test_preparing_twice_is_allowed_and_sets_the_policy(view: View) -> None:
     publish(view, score())
-    view.prepare(replace(POLICY, high=0.2))
+    assert view.horizon_days() == 14
+    view.prepare(replace(POLICY, high=0.2), horizon_days=30)
+    assert view.horizon_days() == 30
     publish(view, score(version=2, risk=0.25), offset=1)
     assert [alert.user_id for alert in view.alerts(10)] == ["7"]
 

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from churn.demo.figures import scrape
 from churn.events import encode
 from churn.settings import DAY_MS
 from churn.simulator import Simulation
@@ -30,12 +31,14 @@ DAYS = 63
 class Demo:
     """A running demo and what it said."""
 
-    def __init__(self, var: Path, *arguments: str) -> None:
+    def __init__(self, var: Path, *arguments: str, **environment: str) -> None:
         self.var = var
         self.said = var.with_suffix(".err")
         command = [sys.executable, "-m", "churn.cli", "demo", "--json", "--var", str(var), *arguments]
         with self.said.open("wb") as err:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True)
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=err, text=True, env={**os.environ, **environment}
+            )
         self.seen: dict[int, psutil.Process] = {}
 
     def announced(self, timeout_s: float) -> dict[str, Any]:
@@ -54,6 +57,24 @@ class Demo:
         for child in psutil.Process(self.process.pid).children(recursive=True):
             self.seen[child.pid] = child
 
+    def stream_port(self) -> int:
+        """Where its stream serves metrics."""
+        children = psutil.Process(self.process.pid).children()
+        [stream] = [child for child in children if "stream" in child.cmdline()]
+        return int(stream.environ()["CHURN_STREAM__METRICS_PORT"])
+
+    def ended(self, number: signal.Signals) -> dict[str, Any]:
+        """The closing figures, once it has ended in time and left nothing behind."""
+        self.look()
+        self.process.send_signal(number)
+        began_s = time.monotonic()
+        out, _ = self.process.communicate(timeout=30)
+        assert time.monotonic() - began_s < 15
+        assert self.process.returncode == 0, self.said.read_text()
+        assert self.survivors() == []
+        assert not (self.var / "demo.json").exists()
+        return dict(json.loads(out))
+
     def survivors(self) -> list[str]:
         return [
             " ".join(child.cmdline())[:80]
@@ -71,10 +92,10 @@ def log_file(tmp_path: Path) -> Path:
     file = tmp_path / "log.json"
     lines = [encode(event) for event in Simulation(160, START_MS, START_MS + DAYS * DAY_MS).events()]
     middle = len(lines) * 5 // 6
-    # Three events come twice, and one line is no event at all.
-    file.write_bytes(
-        b"\n".join([*lines[:middle], *lines[middle - 3 : middle], b'{"ts": "soon"}', *lines[middle:]]) + b"\n"
-    )
+    # Three events come twice, one line is no event at all, and one clock told seconds.
+    seconds = b'{"ts": %d, "userId": "", "page": "Home"}' % (START_MS // 1000)
+    disturbed = [seconds, *lines[:middle], *lines[middle - 3 : middle], b'{"ts": "soon"}', *lines[middle:]]
+    file.write_bytes(b"\n".join(disturbed) + b"\n")
     return file
 
 
@@ -89,7 +110,7 @@ def demos(tmp_path: Path) -> Iterator[list[Demo]]:
 def test_the_books_of_a_log_of_ones_own_balance(log_file: Path, tmp_path: Path, demos: list[Demo]) -> None:
     demo = Demo(tmp_path / "var", "--events", str(log_file), "--speed", "max")
     demos.append(demo)
-    facts = demo.announced(240)
+    facts = demo.announced(480)
     rows = [json.loads(line) for line in log_file.read_bytes().splitlines()]
     users = {row["userId"] for row in rows if row.get("userId")}
     identities = {
@@ -101,52 +122,52 @@ def test_the_books_of_a_log_of_ones_own_balance(log_file: Path, tmp_path: Path, 
     with urllib.request.urlopen(f"{facts['url']}v1/users?limit=5") as answer:
         assert json.load(answer)["users"]
 
-    demo.process.send_signal(signal.SIGTERM)
-    began_s = time.monotonic()
-    out, _ = demo.process.communicate(timeout=30)
-    assert time.monotonic() - began_s < 15
-    assert demo.process.returncode == 0
-    assert demo.survivors() == []
-    assert not (demo.var / "demo.json").exists()
+    # What became no score is counted at the end of a batch, and nobody who sends a signal is kept waiting for that.
+    port = demo.stream_port()
+    _wait_for(lambda: scrape(port).get(("churn_stream_dropped", "duplicate")) == 3, 60, demo)
 
-    figures = json.loads(out)
+    figures = demo.ended(signal.SIGTERM)
     assert figures["mode"] == "microbatch"
     assert figures["events_opened"] + figures["events_scored"] == len(identities)
     assert figures["users_scored"] == len(users)
-    assert (figures["duplicates"], figures["dead_letters"], figures["late"]) == (3, 1, 0)
+    assert (figures["duplicates"], figures["dead_letters"], figures["late"]) == (3, 2, 0)
     counted = ("events_scored", "logged_out", "dead_letters", "duplicates", "late")
     assert sum(figures[name] for name in counted) == figures["events_sent"]
     assert figures["latency_ms"]["p50"] > 0
     assert figures["model_version"]
 
 
-def test_simulated_listeners_are_scored_in_real_time_and_two_demos_do_not_meet(
-    tmp_path: Path, demos: list[Demo]
+def test_two_demos_started_together_both_score_and_do_not_meet(
+    log_file: Path, tmp_path: Path, demos: list[Demo]
 ) -> None:
-    demo = Demo(tmp_path / "one", "--users", "150")
-    demos.append(demo)
-    facts = demo.announced(240)
+    one = Demo(tmp_path / "one", "--users", "150")
+    # In small batches, so that most of the log still waits when it is told to end; and with settings of another system.
+    arguments = ("--events", str(log_file), "--speed", "max")
+    foreign = {"CHURN_KAFKA__EVENTS_TOPIC": "their.events", "CHURN_KAFKA__REPLICATION": "3"}
+    two = Demo(tmp_path / "two", *arguments, CHURN_STREAM__MAX_OFFSETS_PER_TRIGGER="500", **foreign)
+    demos += [one, two]
+    facts = [demo.announced(600) for demo in demos]
+    views = [View.connect(fact["redis"]) for fact in facts]
+    for demo, view in zip(demos, views, strict=True):
+        _wait_for(lambda view=view: view.books().events_scored > 50, 120, demo)
+    assert len({fact[name] for fact in facts for name in ("url", "kafka", "redis")}) == 6
+    assert [_years(fact["url"]) == {"2018"} for fact in facts] == [False, True]
 
-    second = Demo(tmp_path / "one", "--users", "150")
-    demos.append(second)
-    assert second.process.wait(timeout=30) == 1
-    assert "in use by another running program" in second.said.read_text()
+    figures = two.ended(signal.SIGTERM)
+    assert 50 < figures["events_scored"] < figures["events_sent"] / 2, "it was told to end too late"
 
-    port = facts["url"].rsplit(":", 1)[1].strip("/")
-    third = Demo(tmp_path / "two", "--users", "150", "--port", port)
-    demos.append(third)
-    assert third.process.wait(timeout=120) == 1
-    assert f"Port {port} is taken" in third.said.read_text()
+    in_the_same_folder = Demo(tmp_path / "one", "--users", "150")
+    port = facts[0]["url"].rsplit(":", 1)[1].strip("/")
+    at_the_same_port = Demo(tmp_path / "three", "--users", "150", "--port", port)
+    demos += [in_the_same_folder, at_the_same_port]
+    for demo, words in ((in_the_same_folder, "in use by another running"), (at_the_same_port, f"Port {port} is taken")):
+        assert demo.process.wait(timeout=60) == 1
+        assert words in demo.said.read_text()
 
-    view = View.connect(facts["redis"])
-    _wait_for(lambda: view.books().events_scored > 50, 120, demo)
-    os.kill(demo.process.pid, signal.SIGINT)
-    out, _ = demo.process.communicate(timeout=15)
-    figures = json.loads(out)
+    figures = one.ended(signal.SIGINT)
     assert figures["mode"] == "realtime"
     assert figures["events_scored"] > 50
     assert figures["late"] == 0
-    assert demo.survivors() == []
 
 
 @pytest.mark.parametrize(
@@ -181,3 +202,9 @@ def _wait_for(holds: Any, timeout_s: float, demo: Demo) -> None:
         assert demo.process.poll() is None, demo.said.read_text()
         assert time.monotonic() < deadline_s, demo.said.read_text()
         time.sleep(0.2)
+
+
+def _years(url: str) -> set[str]:
+    """In which years the users of a demo were last scored, as its API tells."""
+    with urllib.request.urlopen(f"{url}v1/users?limit=500") as answer:
+        return {user["as_of"][:4] for user in json.load(answer)["users"]}

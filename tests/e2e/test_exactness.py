@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-import random
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
 from pyspark.sql import SparkSession
 
 from churn import bundle, event_log
@@ -28,24 +24,10 @@ from churn.simulator import Simulation
 from churn.view import View
 from streaming.bootstrap import bootstrap
 from tests.conftest import Servers
+from tests.e2e.conftest import Row, disturbed, environment, send
 from tests.oracle import Expected, expect
 
 pytestmark = [pytest.mark.servers, pytest.mark.spark]
-
-Row = dict[str, Any]
-
-
-def disturbed(rows: list[Row], seed: int) -> tuple[list[Row], int]:
-    """The rows with many equal times, 2 % of those of users doubled, and shuffled within each day."""
-    rng = random.Random(seed)
-    rows = [{**row, "ts": row["ts"] // 60_000 * 60_000} for row in rows]
-    doubled = [row for row in rows if row["userId"] and rng.random() < 0.02]
-    days: dict[int, list[Row]] = {}
-    for row in itertools.chain(rows, doubled):
-        days.setdefault(row["ts"] // DAY_MS, []).append(row)
-    for day in days.values():
-        rng.shuffle(day)
-    return [row for day in sorted(days) for row in days[day]], len(doubled)
 
 
 @pytest.fixture(scope="module", params=["simulated", "shared"])
@@ -56,20 +38,6 @@ def rows(request: pytest.FixtureRequest) -> list[Row]:
     log = request.getfixturevalue("shared_data") / "sparkify-synthetic-mini.json.zst"
     kept = (json.loads(line) for line in event_log.lines(log))
     return [row for row in kept if row["userId"][-1:] in ("", "3") and row["ts"] < 1_538_352_000_000 + 24 * DAY_MS]
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Callable[..., Child]]:
-    started: list[Child] = []
-
-    def start(command: str, env: dict[str, str]) -> Child:
-        child = Child(command, [sys.executable, "-m", "churn.cli", command], tmp_path, env=env).start()
-        started.append(child)
-        return child
-
-    yield start
-    for child in started:
-        child.stop(10)
 
 
 @pytest.mark.parametrize("mode", ["microbatch", "realtime"])
@@ -93,10 +61,10 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     file = tmp_path / "history.json"
     file.write_bytes(b"".join(encode(row) + b"\n" for row in history))
     opened = bootstrap(read_log(spark.read.text(str(file))), kafka, cut_ms)
-    _send(live, kafka)
+    send(live, kafka)
 
     metrics_port = free_port()
-    env = _environment(mode, servers, kafka, models, tmp_path, metrics_port)
+    env = environment(mode, servers, kafka, models, tmp_path, metrics_port)
     stream, publish = programs("stream", env), programs("publish", env)
     view = View.connect(servers.redis_url)
     arrived = eventually(
@@ -126,28 +94,6 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     assert counted["churn_stream_dropped", "late"] == 0
     assert counted.get(("churn_stream_records_total", "dead"), 0) == 0
     assert counted["churn_stream_records_total", "logged_out"] == len(live) - len(of_users)
-
-
-def _environment(mode: Mode, servers: Servers, kafka: Kafka, models: Path, var: Path, port: int) -> dict[str, str]:
-    return {
-        **{f"CHURN_KAFKA__{name.upper()}": str(value) for name, value in kafka.model_dump().items()},
-        "CHURN_REDIS__URL": servers.redis_url,
-        "CHURN_MODELS": str(models),
-        "CHURN_VAR": str(var),
-        "CHURN_STREAM__MODE": mode,
-        "CHURN_STREAM__CHECKPOINT": str(var / "checkpoint"),
-        "CHURN_STREAM__MAX_OFFSETS_PER_TRIGGER": "2000",  # several batches
-        "CHURN_STREAM__METRICS_PORT": str(port),
-        "CHURN_PUBLISH__METRICS_PORT": str(free_port()),
-    }
-
-
-def _send(rows: list[Row], kafka: Kafka) -> None:
-    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
-    sent = [producer.send(kafka.events_topic, encode(row), key=row["userId"].encode() or None) for row in rows]
-    for future in sent:
-        future.get(timeout=30)
-    producer.close()
 
 
 def _chances(spark: SparkSession, models: Path, expected: dict[str, Expected]) -> dict[str, dict[str, float]]:

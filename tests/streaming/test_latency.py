@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,3 +35,19 @@ def test_latency_forgets_the_oldest_leaves_openings_out_and_is_never_negative() 
     assert math.isnan(latency.quantile(0.5))
     latency.note([replace(SCORE, received_ms=at) for at in (0, 990, 1005)], 1000)
     assert (latency.quantile(0.5), latency.quantile(0.99)) == (0.0, 10.0)
+
+
+def test_a_scrape_looks_through_the_scores_once_and_again_only_after_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def partition(held: Any, ranks: list[int]) -> Any:
+        looks.append(held.size)
+        return np.sort(held)
+
+    monkeypatch.setattr("streaming.latency.np.partition", partition)
+    latency = Latency()
+    for scores in (3, 1):
+        latency.note([replace(SCORE, received_ms=990)] * scores, 1000)
+        for _ in range(2):
+            assert {latency.quantile(share) for share in QUANTILES} == {10.0}
+    assert looks == [3, 4]

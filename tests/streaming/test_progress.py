@@ -1,17 +1,20 @@
-"""Progress reports as Spark writes them, and its status store, played by stand-ins."""
+"""Progress reports as Spark writes them, and its status store: played by stand-ins, then the real ones."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from prometheus_client import REGISTRY
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from churn import metrics
 from streaming.progress import Progress
 
 
@@ -92,7 +95,7 @@ def spark(*executions: Any) -> SparkSession:
 
 
 def value(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
+    return metrics.STREAM.get_sample_value(name, labels) or 0.0
 
 
 def note(progress: Progress, query: Query) -> None:
@@ -145,3 +148,50 @@ def test_the_open_batch_of_real_time_mode_is_seen(mode: str, open_late: int, ope
         progress.publish()
     assert value("churn_stream_dropped", reason="late") == 5 + open_late
     assert value("churn_stream_dropped", reason="duplicate") == 6 + open_duplicates
+
+
+DAY_MS = 86_400_000
+START_MS = 1_541_000_000_000
+
+
+def event(user_id: str, day: float) -> bytes:
+    ts = START_MS + round(day * DAY_MS)
+    row = {"ts": ts, "userId": user_id, "sessionId": 1, "itemInSession": 1, "page": "Home", "level": "free"}
+    return json.dumps(row).encode()
+
+
+@pytest.mark.spark
+def test_spark_itself_tells_of_the_late_and_of_duplicates(spark: SparkSession, tmp_path: Path) -> None:
+    from churn.rolling import rolling_features  # noqa: PLC0415 (brings pyspark)
+    from streaming.source import dedupe, events_of_users  # noqa: PLC0415
+
+    log = tmp_path / "log"
+    log.mkdir()
+    # The first batch moves the watermark to day 17, and the one after the next is the first to be held to it.
+    batches = [[event("7", 20)], [event("7", 20.5)], [event("7", 20), event("7", 16), event("8", 17.5)]]
+    for place, lines in enumerate(batches):
+        (log / str(place)).write_bytes(b"\n".join(lines))
+        os.utime(log / str(place), (place + 1, place + 1))
+    lines_read = spark.readStream.option("maxFilesPerTrigger", 1).text(str(log))
+    records = lines_read.selectExpr("cast(value as binary) as value", "cast(null as bigint) as received_ms")
+    features = records.transform(events_of_users).transform(dedupe, 3.0).transform(rolling_features)
+    writer = features.writeStream.format("noop").outputMode("update").queryName("scores")
+    query = writer.option("checkpointLocation", str(tmp_path / "checkpoint")).start()
+    try:
+        query.processAllAvailable()
+        progress = Progress(spark, "microbatch")
+        progress.note(query)
+    finally:
+        query.stop()
+    progress.publish()
+    assert value("churn_stream_dropped", reason="late") == 1
+    assert value("churn_stream_dropped", reason="duplicate") == 1
+
+
+@pytest.mark.spark
+def test_spark_keeps_few_executions_to_look_through(spark: SparkSession, eventually: Callable[..., bool]) -> None:
+    store: Any = spark._jsparkSession.sharedState().statusStore()
+    for _ in range(40):
+        spark.range(1).collect()
+    assert store.executionsList().size() > 0
+    assert eventually(lambda: store.executionsList().size() <= 25, 20)

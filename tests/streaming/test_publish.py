@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+import redis
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from structlog.testing import capture_logs
 
-from churn import bundle, topics
+from churn import bundle, metrics, topics
 from churn.embedded import Valkey
 from churn.errors import ChurnError
 from churn.features import table_hash
@@ -22,9 +26,11 @@ from churn.scores import Score
 from churn.settings import DAY_MS, Kafka, Policy, Publish, Redis, Settings
 from churn.view import View
 from streaming import publish
+from streaming.latency import Latency
+from streaming.letter import FIELDS, RAW_BYTES
 from tests.conftest import Servers
 
-CARD = {"version": "m1", "thresholds": {"medium": 0.2, "high": 0.4}}
+CARD = {"version": "m1", "thresholds": {"medium": 0.2, "high": 0.4}, "labels": {"horizon_days": 30}}
 MODEL = bundle.Bundle(Path("m1"), CARD)
 SCORE = Score(
     user_id="7",
@@ -40,7 +46,7 @@ SCORE = Score(
     p_cancel=0.1,
     p_lapse=0.05,
     risk=0.15,
-    features={"songs_3d": 1.5},
+    features={"songs_paid_3d": 1.5},
     model_version="m1",
     received_ms=1_541_000_000_003,
 )
@@ -60,9 +66,40 @@ def test_thresholds_come_from_the_settings_or_else_from_the_card(chosen: Policy,
     assert held == AlertPolicy(medium=medium, high=high, exit_ratio=0.85, cool_down_ms=7 * DAY_MS)
 
 
+@pytest.mark.parametrize("chosen", [Policy(high=0.1), Policy(medium=0.5), Policy(medium=0.6, high=0.5)])
+def test_a_medium_band_above_the_high_one_is_refused_wherever_the_two_come_from(chosen: Policy) -> None:
+    with pytest.raises(ChurnError, match=r"medium band begins at .* above the high band .* card of m1"):
+        publish.policy(Settings(policy=chosen), MODEL)
+    assert publish.policy(Settings(policy=Policy(medium=0.4)), MODEL).medium == 0.4
+
+
 def test_hysteresis_and_cool_down_come_from_the_settings() -> None:
     held = publish.policy(Settings(policy=Policy(exit_ratio=0.5, cool_down_days=0.25)), MODEL)
     assert (held.exit_ratio, held.cool_down_ms) == (0.5, DAY_MS // 4)
+
+
+def test_an_address_that_is_none_is_said_before_any_server_is_asked(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, Kafka(bootstrap="127.0.0.1:1"), "localhost:6379")
+    with pytest.raises(ChurnError, match=r"redis\.url is not an address of Redis"):
+        publish.run(settings, threading.Event())
+
+
+def test_what_became_of_a_score_is_counted_and_only_what_became_readable_has_a_latency() -> None:
+    def counted(name: str, **labels: str) -> float:
+        return metrics.PUBLISH.get_sample_value(name, labels) or 0.0
+
+    kinds = ("applied", "stale", "passed")
+    before = [counted("churn_publish_records_total", kind=kind) for kind in kinds]
+    noted = counted("churn_publish_latency_seconds_count")
+    value = json.dumps(asdict(SCORE)).encode()
+    messages = [SimpleNamespace(partition=0, offset=offset, value=value) for offset in range(4, 8)]
+    view: Any = SimpleNamespace(publish=lambda *_: ["passed", "stale", "stale", "applied"])
+    reached = {0: 4, 1: 9}
+    publish._apply({TopicPartition("scores", 0): messages}, view, "scores", cast(Any, None), Latency(), reached)
+    assert reached == {0: 8, 1: 9}
+    after = [counted("churn_publish_records_total", kind=kind) for kind in kinds]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 2, 1]
+    assert counted("churn_publish_latency_seconds_count") - noted == 1
 
 
 def send(kafka: Kafka, scores: list[Score]) -> None:
@@ -141,7 +178,8 @@ def test_an_unreadable_score_is_a_dead_letter_once_and_holds_nobody_up(
     kafka: Kafka, servers: Servers, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool]
 ) -> None:
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
-    for value in (b"rubbish", json.dumps(asdict(SCORE)).encode(), b"more", None):
+    large = b"more" * 250_000
+    for value in (b"rubbish", json.dumps(asdict(SCORE)).encode(), large, None):
         producer.send(kafka.scores_topic, value, key=b"7", partition=0)
     producer.close()
     view, settings = View.connect(servers.redis_url), settings_for(tmp_path, kafka, servers.redis_url)
@@ -160,10 +198,13 @@ def test_an_unreadable_score_is_a_dead_letter_once_and_holds_nobody_up(
     )
     letters = [json.loads(message.value) for message in consumer]
     consumer.close()
-    assert sorted((letter["reason"], letter["offset"], letter["raw"]) for letter in letters) == [
-        ("unreadable-score", 0, "cnViYmlzaA=="),
-        ("unreadable-score", 2, "bW9yZQ=="),
+    letters.sort(key=lambda letter: letter["offset"])
+    assert [(letter["reason"], letter["offset"], letter["bytes"]) for letter in letters] == [
+        ("unreadable-score", 0, 7),
+        ("unreadable-score", 2, 1_000_000),
     ]
+    assert [base64.b64decode(letter["raw"]) for letter in letters] == [b"rubbish", large[:RAW_BYTES]]
+    assert {tuple(letter) for letter in letters} == {FIELDS}
 
 
 @pytest.mark.servers
@@ -225,3 +266,68 @@ def test_a_redis_that_is_killed_and_comes_back_loses_nothing(
         assert books.events_scored == len(scores)
         assert books.alerts == len(view.alerts(1000)) == users
         assert {found.score.version for found in view.users(view.user_ids()) if found} == {versions}
+
+
+RISES = [replace(SCORE, user_id=str(user), version=version, events=version, risk=risk, as_of=SCORE.as_of + version)
+         for version, risk in ((1, 0.1), (2, 0.9), (3, 0.1)) for user in range(20)]  # fmt: skip
+
+
+def keep(client: Any) -> Callable[[], None]:
+    """Copies everything that Redis holds, and returns what puts it back, at once, as a restored backup does."""
+    held = {key: client.dump(key) for key in client.keys("*")}
+
+    def restore() -> None:
+        pipe = client.pipeline()
+        pipe.flushdb()
+        for key, value in held.items():
+            pipe.restore(key, 0, value)
+        pipe.execute()
+
+    return restore
+
+
+@pytest.mark.servers
+def test_a_redis_that_goes_back_in_time_is_brought_up_to_date(
+    kafka: Kafka, servers: Servers, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool]
+) -> None:
+    view, raw = View.connect(servers.redis_url), redis.Redis.from_url(servers.redis_url)
+    with publishing(settings_for(tmp_path, kafka, servers.redis_url)), capture_logs() as logs:
+        send(kafka, RISES[:10])
+        assert eventually(lambda: view.books().scores == 10, 15)
+        restore = keep(raw)
+        send(kafka, RISES[10:50])
+        assert eventually(lambda: view.books().scores == 50, 15)
+        restore()
+        assert view.books().scores == 10
+        send(kafka, RISES[50:])
+        assert eventually(lambda: view.books().scores == len(RISES), 15)
+    books = view.books()
+    assert (books.stale, books.users, books.events_scored, books.alerts) == (0, 20, len(RISES), 20)
+    assert len(view.alerts(100)) == 20
+    assert any(log["log_level"] == "warning" and "POSITION" in log.get("error", "") for log in logs)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("loss", ["flushdb", "flushall", "functions too"])
+def test_a_redis_that_lost_its_data_is_filled_again_with_the_next_score(
+    kafka: Kafka,
+    servers: Servers,
+    redis_client: Any,
+    tmp_path: Path,
+    eventually: Callable[..., bool],
+    loss: str,
+) -> None:
+    view = View.connect(servers.redis_url)
+    with publishing(settings_for(tmp_path, kafka, servers.redis_url)):
+        send(kafka, RISES[:40])
+        assert eventually(lambda: view.books().scores == 40, 15)
+        alerts = {alert.id for alert in view.alerts(100)}
+        if loss == "functions too":
+            redis_client.function_flush()
+        redis_client.flushdb() if loss == "flushdb" else redis_client.flushall()
+        send(kafka, RISES[40:41])
+        assert eventually(lambda: view.books().scores == 41, 15)
+    assert view.books().users == 20
+    # Those whose crossing compaction has not taken out of the topic yet are there again, and they are the same.
+    assert {alert.id for alert in view.alerts(100)} == alerts
+    assert view.horizon_days() == 30

@@ -72,6 +72,25 @@ def test_what_is_no_event_is_sent_as_it_is(kafka: Kafka) -> None:
 
 
 @pytest.mark.servers
+def test_a_name_that_is_half_a_character_is_sent_under_a_question_mark(kafka: Kafka) -> None:
+    line = b'{"ts": %d, "userId": "\\ud800", "itemInSession": 0}' % START_MS
+    assert replay(kafka, [line]) == Sent(events=1, with_user=1, ts=START_MS)
+    assert [(key, value) for key, value, _ in arrived(kafka)] == [(b"?", line)]
+
+
+@pytest.mark.servers
+def test_a_line_without_a_time_that_can_be_is_neither_left_out_nor_waited_for(kafka: Kafka) -> None:
+    strange = [event(-START_MS // HOUR_MS * 10, "7"), event(10**20, "7"), b"garbage", event(10**15, "7")]
+    waited: list[float] = []
+    sent, pace = Sent(), Pace(3600.0, lambda: 0.0)
+    lines = [*strange[:2], event(0, "7"), *strange[2:], event(1, "7")]
+    job.replay(lines, kafka, pace, sent, threading.Event(), after_ms=START_MS - 1, wait=waited.append)
+    assert waited == pytest.approx([0.1])
+    assert (sent.events, sent.with_user, sent.ts) == (6, 2, START_MS + HOUR_MS // 10)
+    assert {value for key, value, _ in arrived(kafka) if key is None} == set(strange)
+
+
+@pytest.mark.servers
 def test_what_comes_up_to_the_cut_is_left_out(kafka: Kafka) -> None:
     lines = [event(number, "7") for number in range(10)]
     sent = replay(kafka, lines, after_ms=START_MS + 4 * HOUR_MS // 10)

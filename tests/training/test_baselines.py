@@ -18,7 +18,7 @@ FOLDS, DATES = 5, 10
 def rows() -> pd.DataFrame:
     """Users of whom only silence tells anything, and only about lapsing."""
     rng = np.random.default_rng(3)
-    users = 1200
+    users = 600
     silence = rng.gamma(1.0, 2.0, users)
     lapses = rng.random(users) < 1 / (1 + np.exp(2.5 - silence / 2))
     cancels = ~lapses & (rng.random(users) < 0.2)
@@ -45,7 +45,7 @@ def found(rows: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
     names = baselines.BASELINES["adverts only"]
     # A model that knows nothing, tested like the rest.
     scored = evaluate.out_of_fold(splits, baselines._teller(rows, names), "sigmoid")
-    return baselines.compare(rows, scored, splits, "sigmoid", 60)  # type: ignore[return-value]
+    return baselines.compare(rows, scored, splits, "sigmoid", 30)  # type: ignore[return-value]
 
 
 def test_pooling_costs_a_baseline_no_rank(rows: pd.DataFrame, found: dict[str, dict[str, dict[str, float]]]) -> None:

@@ -1,0 +1,45 @@
+"""The settings of a demo: those of the project, but on servers, ports and folders of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from churn.demo.plan import Plan
+from churn.server import HOST
+from churn.settings import Kafka, Settings
+
+FOLDS = 4
+"""Fewer than by default: every user is tested once all the same, and the first score comes sooner."""
+
+QUICK_TRAINING = {"CHURN_TRAINING__SEARCH": "false", "CHURN_TRAINING__DATE_PARTS": "5"}
+"""One kind of model, tested on the last dates: the first score comes a minute sooner."""
+
+PORT_VARIABLES = {
+    "serve": "CHURN_API__PORT",
+    "stream": "CHURN_STREAM__METRICS_PORT",
+    "publish": "CHURN_PUBLISH__METRICS_PORT",
+}
+"""Where each program is told at which port to listen."""
+
+
+def own_kafka(settings: Settings, bootstrap: str) -> Kafka:
+    """The topics of the settings, on the demo's one broker."""
+    return settings.kafka.model_copy(update={"bootstrap": bootstrap, "replication": 1})
+
+
+def variables(plan: Plan, settings: Settings, folder: Path, bootstrap: str, redis_url: str) -> dict[str, str]:
+    """What makes the programs of a demo its own, ports apart."""
+    folder = folder.resolve()
+    return {
+        "CHURN_VAR": str(folder),
+        "CHURN_MODELS": str(folder / "models"),
+        "CHURN_LABELS__FOLDS": str(min(FOLDS, settings.labels.folds)),
+        **QUICK_TRAINING,
+        "CHURN_STREAM__CHECKPOINT": str(folder / "checkpoint"),
+        "CHURN_STREAM__MODE": plan.mode,
+        "CHURN_KAFKA__BOOTSTRAP": bootstrap,
+        "CHURN_KAFKA__REPLICATION": "1",
+        "CHURN_REDIS__URL": redis_url,
+        # Nobody has to sign in to a demo: whatever the settings say, nobody but this machine may reach it.
+        "CHURN_API__HOST": HOST,
+    }

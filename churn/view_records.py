@@ -1,0 +1,101 @@
+"""What is read back from the view: records out of Redis hashes, whose values are all text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+from churn.outcomes import Band
+from churn.scores import Score
+
+
+@dataclass(frozen=True)
+class UserScore:
+    """A user's current score with what the view knows beside it."""
+
+    score: Score
+    band: Band
+    band_since: int
+    published_ms: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """One moment of a user's history."""
+
+    as_of: int
+    version: int
+    p_cancel: float
+    p_lapse: float
+    risk: float
+    band: Band
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A user entered the high band."""
+
+    id: str
+    user_id: str
+    band: Band
+    from_band: Band
+    risk: float
+    p_cancel: float
+    p_lapse: float
+    level: str
+    as_of: int
+    raised_ms: int
+    epoch: int
+    version: int
+    model_version: str
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the score records of one epoch came to.
+
+    Attributes:
+        scores: records that became a user's newest score.
+        events_scored: events that came through the stream.
+        events_opened: events that openings brought.
+        heartbeats: heartbeats that were scored.
+        alerts: alerts raised.
+        stale: records older than the score that the view already had.
+        users: users with at least one score.
+    """
+
+    scores: int = 0
+    events_scored: int = 0
+    events_opened: int = 0
+    heartbeats: int = 0
+    alerts: int = 0
+    stale: int = 0
+    users: int = 0
+
+
+def user_score(user_id: str, found: Mapping[str, str]) -> UserScore:
+    """A user's current score out of its hash."""
+    record: dict[str, Any] = {**found, "user_id": user_id, "features": json.loads(found["features"])}
+    return UserScore(
+        score=typed(Score, record),
+        band=cast(Band, found["band"]),
+        band_since=int(found["band_since"]),
+        published_ms=int(found["published_ms"]),
+    )
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "int | None": lambda text: int(text) if text != "" else None,
+}
+
+
+def typed(kind: Callable[..., Any], found: Mapping[str, Any]) -> Any:
+    """A dataclass out of a hash; what it does not know is left out."""
+    known = {field.name: str(field.type) for field in fields(cast("Any", kind)) if field.name in found}
+    return kind(
+        **{name: _READERS[type_](found[name]) if type_ in _READERS else found[name] for name, type_ in known.items()}
+    )
