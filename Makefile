@@ -37,7 +37,7 @@ bench: setup ## Measure: likeness of the simulator, latency of a live stream, th
 
 notebook: setup ## Run docs/sparkify.ipynb anew: make notebook LOG=FILE
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r conf/notebook.lock
-	@cd docs && CHURN_LOG=$(abspath $(LOG)) ../$(BIN)/jupyter execute --inplace sparkify.ipynb
+	@cd docs && SPARKIFY_LOG=$(abspath $(LOG)) ../$(BIN)/jupyter execute --inplace sparkify.ipynb
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header
