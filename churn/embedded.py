@@ -15,11 +15,10 @@ from pathlib import Path
 from churn.child import Child
 from churn.ivy import pyspark_jars
 from churn.jars import Jars
-from churn.locks import claim
 from churn.server import HOST, Server, ask, failed, free_port, nothing
 from churn.settings import PROJECT
 
-__all__ = ["Broker", "Valkey", "claim", "free_port"]
+__all__ = ["Broker", "Valkey", "free_port"]
 
 # What the broker's jars log through (slf4j 1.7) has no back end among them: without pyspark's the broker dies silently.
 _LOGGING_JARS = ("slf4j-api-*.jar", "log4j-slf4j2-impl-*.jar", "log4j-api-*.jar", "log4j-core-*.jar")

@@ -72,5 +72,5 @@ def decode(raw: bytes) -> Score:
         where = ".".join(str(part) for part in first["loc"]) or "the record"
         raise ChurnError(
             f"A record of the scores topic cannot be read: {where}: {first['msg'].lower()}.",
-            "Start `churn stream` of the same release on a new checkpoint, or clear the topic.",
+            "Start `churn stream` of the same release as `churn publish`.",
         ) from None

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
+
+import psutil
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(Exception):  # noqa: N818 (not an error: somebody wants it to end)
@@ -14,27 +20,37 @@ class Stopped(Exception):  # noqa: N818 (not an error: somebody wants it to end)
 
 
 def end_in_order() -> None:
-    """Makes SIGTERM and SIGHUP end the program as an error does, so that nothing it holds is left. A second one kills.
+    """Makes a signal end the program as an error does, so that it leaves neither a file nor a process. A second one kills.
 
     The exit code is the one that a shell gives to a program that a signal has ended.
     """
-    for number in (signal.SIGTERM, *_hang_up()):
-        signal.signal(number, _leave)
+    for number in _ENDING:
+        if not _ignored(number):
+            signal.signal(number, _leave)
 
 
 def until_signal() -> threading.Event:
     """For a program that ends only when it is asked to: set by the first Ctrl-C, SIGTERM or SIGHUP."""
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, *_hang_up()):
-        signal.signal(number, lambda *_: stopping.set())
+    for number in _ENDING:
+        if number != signal.SIGHUP or not _ignored(number):
+            signal.signal(number, lambda *_: stopping.set())
     return stopping
 
 
-def _hang_up() -> tuple[signal.Signals, ...]:
-    # Under `nohup` it is ignored, and is to stay so.
-    return () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+def _ignored(number: signal.Signals) -> bool:
+    """Whether whoever started the program wants it to go on: `nohup` does."""
+    return signal.getsignal(number) is signal.SIG_IGN
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
+    atexit.register(_end_children)
     sys.exit(128 + number)
+
+
+def _end_children() -> None:
+    """Ends what nobody has: a JVM whose start was interrupted would wait for ever."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            child.terminate()

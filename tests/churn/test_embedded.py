@@ -18,9 +18,10 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError
 
-from churn.embedded import Broker, Valkey, claim, free_port
+from churn.embedded import Broker, Valkey, free_port
 from churn.errors import ChurnError
 from churn.jars import Jars
+from churn.locks import claim
 
 HOLDER = """
 import sys, time
@@ -74,26 +75,6 @@ def values(bootstrap: str, topic: str, count: int) -> list[bytes]:
         found += [record.value for records in consumer.poll(200).values() for record in records]
     consumer.close()
     return found
-
-
-def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
-    with claim(tmp_path / "new"):
-        with pytest.raises(ChurnError, match=r"^The folder .*/new is in use by another running program\. Stop"):
-            claim(tmp_path / "new")
-        claim(tmp_path / "another").close()
-    claim(tmp_path / "new").close()
-
-
-def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
-    code = "import sys, time; from pathlib import Path; from churn.embedded import claim; "
-    code += "c = claim(Path(sys.argv[1])); print(1, flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        with pytest.raises(ChurnError):
-            claim(tmp_path)
-        holder.kill()
-    claim(tmp_path).close()
 
 
 def test_a_free_port_is_free() -> None:
@@ -272,7 +253,7 @@ def test_a_server_follows_at_once_on_one_whose_program_was_killed(tmp_path: Path
 
 @pytest.mark.servers
 def test_a_server_waits_for_one_that_is_just_ending(tmp_path: Path) -> None:
-    code = "import sys, time; from pathlib import Path; from churn.embedded import claim; "
+    code = "import sys, time; from pathlib import Path; from churn.locks import claim; "
     code += "c = claim(Path(sys.argv[1])); print(1, flush=True); time.sleep(0.5)"
     with subprocess.Popen([sys.executable, "-c", code, tmp_path / "valkey"], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from churn.signals import until_signal
@@ -41,7 +42,7 @@ def packed(tmp_path: Path) -> Path:
     return tmp_path / "log.json.gz"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ASKED)
 def test_a_program_that_is_ended_leaves_nothing_unpacked(tmp_path: Path, packed: Path, number: signal.Signals) -> None:
     var = tmp_path / "var"
     with subprocess.Popen([sys.executable, "-c", UNPACKING, packed, var], stdout=subprocess.PIPE) as program:
@@ -74,6 +75,16 @@ def test_a_second_signal_ends_a_program_that_takes_its_time() -> None:
             assert program.stdout.readline() == said
             program.send_signal(signal.SIGTERM)
     assert program.returncode == -signal.SIGTERM
+
+
+def test_a_program_that_is_ended_leaves_no_process(eventually: Callable[..., bool]) -> None:
+    code = "import subprocess, time; from churn.signals import end_in_order; end_in_order()\n"
+    code += "print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        child = psutil.Process(int(program.stdout.readline()))
+        program.terminate()
+    assert eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_the_commands_end_in_order(eventually: Callable[..., bool], tmp_path: Path) -> None:
