@@ -11,7 +11,7 @@ from churn import log_commands, model_commands, program_commands
 from churn import settings as configuration
 from churn.errors import ChurnError
 from churn.say import say
-from churn.signals import end_in_order
+from churn.signals import ending_in_order
 
 app = typer.Typer(
     help="Real-time churn scores for a music service. Settings: conf/churn.toml and CHURN_* variables.",
@@ -32,9 +32,9 @@ def main() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    end_in_order()
     try:
-        app()
+        with ending_in_order():
+            app()
     except ChurnError as error:
         say(str(error))
         sys.exit(1)

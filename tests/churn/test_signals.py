@@ -13,16 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from churn.signals import until_signal
+from churn.signals import ending_in_order, until_signal
 
 ASKED = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 UNPACKING = """
 import sys, time
 from pathlib import Path
-from churn.signals import end_in_order
+from churn.signals import ending_in_order
 from churn.unpacked import plain
-end_in_order()
-with plain(Path(sys.argv[1]), Path(sys.argv[2])):
+with ending_in_order(), plain(Path(sys.argv[1]), Path(sys.argv[2])):
     print("up", flush=True)
     time.sleep(60)
 """
@@ -67,8 +66,8 @@ def test_what_is_started_with_nohup_outlives_its_terminal(tmp_path: Path, packed
 
 
 def test_a_second_signal_ends_a_program_that_takes_its_time() -> None:
-    code = "import time; from churn.signals import end_in_order; end_in_order()\n"
-    code += "try: print('up', flush=True); time.sleep(60)\nfinally: print('ending', flush=True); time.sleep(60)"
+    code = "import time; from churn.signals import ending_in_order\nwith ending_in_order():\n"
+    code += " try: print('up', flush=True); time.sleep(60)\n finally: print('ending', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as program:
         assert program.stdout is not None
         for said in (b"up\n", b"ending\n"):
@@ -77,14 +76,51 @@ def test_a_second_signal_ends_a_program_that_takes_its_time() -> None:
     assert program.returncode == -signal.SIGTERM
 
 
-def test_a_program_that_is_ended_leaves_no_process(eventually: Callable[..., bool]) -> None:
-    code = "import subprocess, time; from churn.signals import end_in_order; end_in_order()\n"
-    code += "print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+STARTING = """
+import subprocess, time
+from churn import signals
+signals._CHILDREN_S = 0.3
+with signals.ending_in_order():
+    child = subprocess.Popen(["sh", "-c", "{trap}; echo $$; while :; do sleep 0.1; done"])
+    try:
+        time.sleep(60)
+    finally:
+        {ending}
+"""
+
+
+@pytest.mark.parametrize(
+    ("trap", "ending"),
+    [
+        ("true", "pass"),
+        ("true", "child.wait()"),  # as a call into a JVM waits for the one before it
+        ("trap '' TERM", "pass"),
+    ],
+)
+def test_a_program_that_is_ended_leaves_no_process(trap: str, ending: str) -> None:
+    code = STARTING.format(trap=trap, ending=ending)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as program:
         assert program.stdout is not None
         child = psutil.Process(int(program.stdout.readline()))
         program.terminate()
-    assert eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+        assert program.wait(10) == 128 + signal.SIGTERM
+        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_goes_wrong_while_a_program_is_ended_is_not_told() -> None:
+    code = "import time; from churn.signals import ending_in_order\nwith ending_in_order():\n"
+    code += " try: print('up', flush=True); time.sleep(60)\n finally: 1 / 0"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"up\n"
+        program.terminate()
+        assert program.communicate()[1] == b""
+    assert program.returncode == 128 + signal.SIGTERM
+
+
+def test_what_goes_wrong_otherwise_is() -> None:
+    with pytest.raises(ZeroDivisionError), ending_in_order():
+        raise ZeroDivisionError
 
 
 def test_the_commands_end_in_order(eventually: Callable[..., bool], tmp_path: Path) -> None:

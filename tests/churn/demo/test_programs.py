@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.demo.programs import ATTEMPTS, Programs
+from churn.demo.programs import Programs
 from churn.errors import ChurnError
 from churn.server import free_port
 
@@ -96,7 +96,10 @@ def test_metrics_whose_port_was_taken_are_served_on_another(
     programs.stop(0)
 
 
-def test_a_port_that_stays_taken_is_told(programs: Programs, taken: int, eventually: Callable[..., bool]) -> None:
+def test_a_port_that_stays_taken_is_told(
+    programs: Programs, taken: int, eventually: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("churn.demo.programs.ATTEMPTS", 2)
     asked: list[int] = []
 
     def same() -> int:
@@ -105,4 +108,4 @@ def test_a_port_that_stays_taken_is_told(programs: Programs, taken: int, eventua
 
     programs.start("serve", port=same)
     assert f"Port {taken} on 127.0.0.1 is taken by another program." in failed(programs, eventually)
-    assert len(asked) == ATTEMPTS
+    assert len(asked) == 2

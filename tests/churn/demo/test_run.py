@@ -46,6 +46,7 @@ class Servers:
 @pytest.fixture(autouse=True)
 def _nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "Servers", Servers)
+    monkeypatch.setattr(demo_traffic, "STRIDE", 1000)
     monkeypatch.setattr(MODULE, "Programs", lambda *_: pytest.fail("a program was started"))
     monkeypatch.setattr("churn.java.java_home", lambda _: tmp_path)
     monkeypatch.setattr("churn.java.release", lambda _: "21")
@@ -91,8 +92,7 @@ def test_a_signal_ends_unpacking(tmp_path: Path, log_file: Path, monkeypatch: py
     assert not list((tmp_path / "var").rglob("unpacked*"))
 
 
-def test_a_signal_ends_the_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_traffic, "STRIDE", 1000)
+def test_a_signal_ends_the_simulation(tmp_path: Path) -> None:
     said = stopped_at("Simulated 2,000", Plan(users=150), tmp_path / "var")
     assert said[-1] == "Simulated 2,000 events."
 

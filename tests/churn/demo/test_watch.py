@@ -124,16 +124,16 @@ def test_a_signal_is_not_kept_waiting_for_figures_that_add_up(pretended: Pretend
 def test_without_a_signal_what_was_sent_gets_a_moment_to_arrive(
     pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MODULE, "_SETTLE_S", 0.8)
+    monkeypatch.setattr(MODULE, "_SETTLE_S", 0.4)
     began_s = time.monotonic()
-    going(tmp_path / "var", lambda _: None, seconds=0.5)
-    assert 1.3 <= time.monotonic() - began_s < 4
+    going(tmp_path / "var", lambda _: None, seconds=0.2)
+    assert 0.6 <= time.monotonic() - began_s < 4
 
 
 def test_a_signal_ends_that_moment(pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "_SETTLE_S", 60.0)
     began_s = time.monotonic()
-    going(tmp_path / "var", lambda stopping: threading.Timer(1.0, stopping.set).start(), seconds=0.5)
+    going(tmp_path / "var", lambda stopping: threading.Timer(0.4, stopping.set).start(), seconds=0.2)
     assert time.monotonic() - began_s < 10
 
 
