@@ -30,6 +30,7 @@ with ending_in_order(), plain(Path(sys.argv[1]), Path(sys.argv[2])):
 @pytest.fixture(autouse=True)
 def _handlers_as_before() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in ASKED}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have started them with nohup
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
