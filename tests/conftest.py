@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # A slow machine is no fault of the program: time limits are what pytest-timeout is for.
 hypothesis.settings.register_profile("churn", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)  # of `make check`
 hypothesis.settings.load_profile("churn")
 
 QUICK = Settings(labels=Labels(folds=4), training=Training(search=False, date_parts=5, resamples=20))

@@ -109,7 +109,7 @@ def test_users_on_both_sides_are_caught_by_shuffled_outcomes(people: pd.DataFram
 
 @pytest.mark.parametrize("leavers", [1, 2, 4])
 def test_few_leavers_are_no_sign_of_a_leak(leavers: int) -> None:
-    for seed in range(4):
+    for seed in range(2):
         rng = np.random.default_rng(seed)
         users = np.repeat([f"u{user}" for user in range(100)], 8)
         frame = pd.DataFrame(rng.lognormal(size=(800, len(NAMES))), columns=list(NAMES)).assign(

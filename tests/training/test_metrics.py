@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -69,13 +69,12 @@ def test_rows_of_one_user_share_their_fate_in_a_perfect_model() -> None:
     assert together > 3 * alone
 
 
-@settings(max_examples=15)
 @given(st.integers(0, 100))
 def test_an_interval_holds_its_own_value(seed: int) -> None:
     rng = np.random.default_rng(seed)
     chance = rng.uniform(0.05, 0.6, 400)
     rows = Foreseen(np.arange(400) // 4, (rng.random(400) < chance).astype(float), chance)
-    found = figures(rows, resamples=40, seed=seed)
+    found = figures(rows, resamples=20, seed=seed)
     for name in metrics.FIGURES:
         assert found[name]["low"] <= found[name]["value"] <= found[name]["high"], name
 
