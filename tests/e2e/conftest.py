@@ -34,6 +34,11 @@ def disturbed(rows: list[Row], seed: int) -> tuple[list[Row], int]:
     return [row for day in sorted(days) for row in days[day]], len(doubled)
 
 
+def identities(rows: list[Row]) -> int:
+    """How many events of users there are, however often each comes."""
+    return len({(row["userId"], row["sessionId"], row["itemInSession"], row["ts"]) for row in rows if row["userId"]})
+
+
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Callable[..., Child]]:
     started: list[Child] = []

@@ -24,7 +24,7 @@ from churn.simulator import Simulation
 from churn.view import View
 from streaming.bootstrap import bootstrap
 from tests.conftest import Servers
-from tests.e2e.conftest import Row, disturbed, environment, send
+from tests.e2e.conftest import Row, disturbed, environment, identities, send
 from tests.oracle import Expected, expect
 
 pytestmark = [pytest.mark.servers, pytest.mark.spark]
@@ -57,7 +57,7 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     cut_ms = sorted(row["ts"] for row in sent)[len(sent) // 2]
     history, live = ([row for row in sent if (row["ts"] <= cut_ms) == before] for before in (True, False))
     of_users = [row for row in live if row["userId"]]
-    wanted = len({(row["userId"], row["sessionId"], row["itemInSession"], row["ts"]) for row in of_users})
+    wanted = identities(of_users)
     file = tmp_path / "history.json"
     file.write_bytes(b"".join(encode(row) + b"\n" for row in history))
     opened = bootstrap(read_log(spark.read.text(str(file))), kafka, cut_ms)

@@ -20,7 +20,7 @@ from churn.settings import DAY_MS, Kafka, Mode
 from churn.simulator import Simulation
 from churn.view import View
 from tests.conftest import Servers
-from tests.e2e.conftest import Row, disturbed, environment, send
+from tests.e2e.conftest import Row, disturbed, environment, identities, send
 from tests.oracle import expect
 
 pytestmark = [pytest.mark.servers, pytest.mark.spark]
@@ -34,10 +34,6 @@ def legs() -> list[list[Row]]:
     rows, _ = disturbed(list(Simulation(40, START_MS, START_MS + 3 * LEG_DAYS * DAY_MS, seed=3).events()), seed=4)
     parts = [[row for row in rows if (row["ts"] - START_MS) // DAY_MS // LEG_DAYS == leg] for leg in range(3)]
     return [parts[0], parts[0][-50:] + parts[1], parts[1][-50:] + parts[2]]
-
-
-def identities(rows: list[Row]) -> int:
-    return len({(row["userId"], row["sessionId"], row["itemInSession"], row["ts"]) for row in rows if row["userId"]})
 
 
 def test_changes_of_mode_and_kills_count_every_event_once(

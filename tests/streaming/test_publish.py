@@ -29,6 +29,7 @@ from streaming import publish
 from streaming.latency import Latency
 from streaming.letter import FIELDS, RAW_BYTES
 from tests.conftest import Servers
+from tests.streaming.test_dead_letters import letters
 
 CARD = {"version": "m1", "thresholds": {"medium": 0.2, "high": 0.4}, "labels": {"horizon_days": 30}}
 MODEL = bundle.Bundle(Path("m1"), CARD)
@@ -190,21 +191,13 @@ def test_an_unreadable_score_is_a_dead_letter_once_and_holds_nobody_up(
     send(kafka, [replace(SCORE, user_id="8")])
     with publishing(settings):
         assert eventually(lambda: view.books().users == 2, 15)
-    consumer = KafkaConsumer(
-        kafka.dead_letters_topic,
-        bootstrap_servers=kafka.bootstrap,
-        auto_offset_reset="earliest",
-        consumer_timeout_ms=2000,
-    )
-    letters = [json.loads(message.value) for message in consumer]
-    consumer.close()
-    letters.sort(key=lambda letter: letter["offset"])
-    assert [(letter["reason"], letter["offset"], letter["bytes"]) for letter in letters] == [
+    found = letters(kafka)
+    assert [(letter["reason"], letter["offset"], letter["bytes"]) for letter in found] == [
         ("unreadable-score", 0, 7),
         ("unreadable-score", 2, 1_000_000),
     ]
-    assert [base64.b64decode(letter["raw"]) for letter in letters] == [b"rubbish", large[:RAW_BYTES]]
-    assert {tuple(letter) for letter in letters} == {FIELDS}
+    assert [base64.b64decode(letter["raw"]) for letter in found] == [b"rubbish", large[:RAW_BYTES]]
+    assert {tuple(letter) for letter in found} == {FIELDS}
 
 
 @pytest.mark.servers
