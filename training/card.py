@@ -17,15 +17,31 @@ from churn.features import LANDMARK_MS, NAMES, table_hash
 from churn.outcomes import OUTCOMES
 from churn.settings import DAY_MS, CalibrationKind, Settings
 from training import bands, evaluate
+from training.study import Study
 
 
-def head(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
-    """Version, features, settings, data and software.
+def of(settings: Settings, facts: dict[str, Any], found: Study, rows: DataFrame) -> dict[str, Any]:
+    """The whole card.
 
     Args:
         settings: that the model is trained with.
         facts: of the log, as `training.rows.fingerprint` returns them.
+        found: about the candidates.
+        rows: all snapshot rows.
     """
+    return _head(settings, facts) | {
+        "models": {outcome: found.final[outcome].to_card() for outcome in OUTCOMES},
+        "calibration": _calibrations(found.scored, settings.training.calibration),
+        "split": {"folds": found.splits.folds, "edges_ms": found.splits.edges_ms, "held_out": "users and dates"},
+        "selection": {outcome: [one.to_card() for one in found.tried[outcome]] for outcome in OUTCOMES},
+        "metrics": found.metrics,
+        "thresholds": _thresholds(found.scored, settings),
+        "reference": _reference(rows),
+    }
+
+
+def _head(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
+    """Version, features, settings, data and software."""
     created = datetime.now(UTC)
     return {
         "version": f"{created:%Y%m%dT%H%M%S%fZ}",
@@ -45,19 +61,19 @@ def head(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def calibrations(scored: pandas.DataFrame, kind: CalibrationKind) -> dict[str, Any]:
+def _calibrations(scored: pandas.DataFrame, kind: CalibrationKind) -> dict[str, Any]:
     """Of the final models, fitted on all that was said out of fold."""
     fitted = evaluate.final_calibrations(scored, kind)
     return {outcome: calibration.to_card(one) for outcome, one in fitted.items()}
 
 
-def thresholds(scored: pandas.DataFrame, settings: Settings) -> dict[str, Any]:
+def _thresholds(scored: pandas.DataFrame, settings: Settings) -> dict[str, Any]:
     """Where the bands begin, by the rows on the grid, at which alerts are counted."""
     grid = scored[scored["on_grid"]]
     return bands.thresholds(grid, settings.bands, settings.policy, settings.labels.grid_days)
 
 
-def reference(rows: DataFrame) -> dict[str, float]:
+def _reference(rows: DataFrame) -> dict[str, float]:
     """The typical user: the median of each feature over active users on the grid."""
     on_grid = rows.where("on_grid")
     medians = on_grid.approxQuantile(list(NAMES), [0.5], 0.001)

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy
-import pandas
 import psutil
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
@@ -20,17 +18,17 @@ from churn import bundle
 from churn.errors import ChurnError
 from churn.outcomes import OUTCOMES, Outcome
 from churn.settings import Settings
-from training import baselines, card, evaluate, firewall, onnx, pipeline, selection
+from training import card, firewall, onnx, pipeline
 from training.candidates import Candidate
 from training.leaky import claimed
-from training.metrics import Foreseen, auc
 from training.report import make
 from training.report.importance import importance
 from training.report.log_facts import log_facts
 from training.report.make import Evidence
-from training.rows import fingerprint, kept, require_span, require_unbroken, to_pandas
+from training.rows import fingerprint, kept, require_span, require_unbroken
 from training.snapshots import snapshots
 from training.splits import FIRST_TESTED, Splits
+from training.study import study
 
 FEWEST_LEAVERS = 5
 """People who leave in either way at the tested dates: about fewer, no figure means anything."""
@@ -72,46 +70,20 @@ def train(
     _enough(rows, splits)
     firewall.rows(log, rows, settings.labels, splits)
     say("No leak was found in features and splits.")
-    tried, chosen = selection.select(rows, splits, settings.training, say)
-    scored = evaluate.out_of_fold(splits, evaluate.teller(rows, chosen), settings.training.calibration, say)
     leaky = claimed(log) if settings.training.search else None
-    metrics = _judged(rows, scored, leaky, splits, settings)
-    firewall.believable(metrics, settings.training.auc_ceiling, accept_suspicious)
-    for line in baselines.not_beaten(metrics["baselines"]):
-        say(f"Beware: {line}")
+    found = study(rows, splits, leaky, settings, say)
+    firewall.believable(found.metrics, settings.training.auc_ceiling, accept_suspicious)
     say("Evaluated on held-out users and dates; fitting the final models on all rows.")
-    final = {o: selection.overall(tried[o]) if tried[o] else chosen[o, 0] for o in OUTCOMES}
-    made = card.head(settings, facts) | {
-        "models": {outcome: final[outcome].to_card() for outcome in OUTCOMES},
-        "calibration": card.calibrations(scored, settings.training.calibration),
-        "split": {"folds": splits.folds, "edges_ms": splits.edges_ms, "held_out": "users and dates"},
-        "selection": {outcome: [one.to_card() for one in tried[outcome]] for outcome in OUTCOMES},
-        "metrics": metrics,
-        "thresholds": card.thresholds(scored, settings),
-        "reference": card.reference(rows),
-    }
+    made = card.of(settings, facts, found, rows)
 
     def report(folder: Path) -> None:
         say("Writing the report.")
         moved = importance(bundle.Bundle(folder, made), rows)
-        make.write(folder, Evidence(made, scored, leaky, log_facts(log, lines), moved, settings.bands))
+        make.write(folder, Evidence(made, found.scored, leaky, log_facts(log, lines), moved, settings.bands))
 
-    result = _save(rows, models, made, final, report if settings.training.report else None)
+    result = _save(rows, models, made, found.final, report if settings.training.report else None)
     bundle.use(models, result.version)
     return result
-
-
-def _judged(
-    rows: DataFrame, scored: pandas.DataFrame, leaky: Foreseen | None, splits: Splits, settings: Settings
-) -> dict[str, Any]:
-    """The metrics of the card: the model's own, what it must beat, and what the leaky protocol would have claimed."""
-    training = settings.training
-    known = to_pandas(rows.select(*baselines.COLUMNS))
-    compared = baselines.compare(known, scored, splits, training.calibration, training.resamples)
-    metrics: dict[str, Any] = {**evaluate.report(scored, training.resamples), "baselines": compared}
-    if leaky is not None:
-        metrics["leaky_protocol"] = {"cancel": {"auc": auc(leaky.label, leaky.chance, numpy.ones(len(leaky.label)))}}
-    return metrics
 
 
 def _splits(rows: DataFrame, settings: Settings) -> Splits:

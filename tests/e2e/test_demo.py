@@ -124,7 +124,12 @@ def test_the_books_of_a_log_of_ones_own_balance(log_file: Path, tmp_path: Path, 
 
     # What became no score is counted at the end of a batch, and nobody who sends a signal is kept waiting for that.
     port = demo.stream_port()
-    _wait_for(lambda: scrape(port).get(("churn_stream_dropped", "duplicate")) == 3, 60, demo)
+    due = {
+        ("churn_stream_dropped", "duplicate"): 3,
+        ("churn_stream_records_total", "dead"): 2,
+        ("churn_stream_records_total", "logged_out"): _logged_out_live(rows),
+    }
+    _wait_for(lambda: due.items() <= scrape(port).items(), 60, demo)
 
     figures = demo.ended(signal.SIGTERM)
     assert figures["mode"] == "microbatch"
@@ -135,6 +140,14 @@ def test_the_books_of_a_log_of_ones_own_balance(log_file: Path, tmp_path: Path, 
     assert sum(figures[name] for name in counted) == figures["events_sent"]
     assert figures["latency_ms"]["p50"] > 0
     assert figures["model_version"]
+
+
+def _logged_out_live(rows: list[dict[str, Any]]) -> int:
+    """Events of nobody in the last third of the log's time."""
+    valid = [row for row in rows if isinstance(row["ts"], int) and row["ts"] >= START_MS]
+    times = [row["ts"] for row in valid]
+    cut_ms = min(times) + (max(times) - min(times)) * 2 / 3
+    return sum(not row.get("userId") and row["ts"] > cut_ms for row in valid)
 
 
 def test_two_demos_started_together_both_score_and_do_not_meet(
