@@ -88,6 +88,12 @@ def use(models: Path, version: str) -> None:
     link.replace(models / CURRENT)
 
 
+def chosen(models: Path) -> str | None:
+    """The version that is the current one, None where there is none; nothing is verified."""
+    link = models / CURRENT
+    return link.readlink().name if link.is_symlink() else None
+
+
 def load(models: Path, version: str = CURRENT) -> Bundle:
     """Verifies a bundle and returns it.
 

@@ -7,7 +7,7 @@ import sys
 import structlog
 import typer
 
-from churn import log_commands, model_commands, program_commands
+from churn import letter_commands, log_commands, model_commands, program_commands
 from churn import settings as configuration
 from churn.errors import ChurnError
 from churn.say import say
@@ -86,6 +86,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(model_commands.app, name="models")
+app.add_typer(letter_commands.app, name="dead-letters")
 
 
 if __name__ == "__main__":

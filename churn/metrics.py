@@ -92,6 +92,9 @@ PUBLISH_LATENCY_MS = Gauge(
     ["quantile"],
     registry=PUBLISH,
 )
+PUBLISH_HEARTBEATS = Counter(
+    "churn_publish_heartbeats_total", "Heartbeats sent to users who were due.", registry=PUBLISH
+)
 PUBLISH_POSITION = Gauge(
     "churn_publish_position", "Next offset of the scores topic, by partition.", ["partition"], registry=PUBLISH
 )

@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from churn.settings import DAY_MS, Policy
+
+_HOUR_MS = 3_600_000
+
 Outcome = Literal["cancel", "lapse"]
 OUTCOMES: tuple[Outcome, ...] = ("cancel", "lapse")
 
@@ -35,19 +39,42 @@ class AlertPolicy:
         exit_ratio: a band is left below its threshold times this, so that a risk that trembles on a
             threshold does not ring twice.
         cool_down_ms: event time that must pass between two alerts about one user.
+        outage_ms: where the event clock jumps by so much, the whole platform was away.
+        hold_ms: event time after that during which nobody enters the high band for lapsing.
     """
 
     medium: float
     high: float
     exit_ratio: float
     cool_down_ms: int
+    outage_ms: int
+    hold_ms: int
 
-    def band(self, risk: float, before: Band, now: Status) -> Band:
-        """The band of a score, given the band before it."""
+    @classmethod
+    def of(cls, chosen: Policy, medium: float, high: float) -> AlertPolicy:
+        """The policy of the settings, with these thresholds."""
+        return cls(
+            medium=medium,
+            high=high,
+            exit_ratio=chosen.exit_ratio,
+            cool_down_ms=round(chosen.cool_down_days * DAY_MS),
+            outage_ms=round(chosen.outage_hours * _HOUR_MS),
+            hold_ms=round(chosen.hold_days * DAY_MS),
+        )
+
+    def band(self, risk: float, before: Band, now: Status, waits: bool = False) -> Band:
+        """The band of a score.
+
+        Args:
+            risk: of the score.
+            before: the band of the score before it.
+            now: the status.
+            waits: does not enter the high band, because the risk is one of lapsing and the platform was away lately.
+        """
         if now != "active":
             return "none"
         if risk >= self.high or (before == "high" and risk >= self.high * self.exit_ratio):
-            return "high"
+            return "medium" if waits and before != "high" else "high"
         if risk >= self.medium or (before in ("medium", "high") and risk >= self.medium * self.exit_ratio):
             return "medium"
         return "low"
@@ -56,3 +83,16 @@ class AlertPolicy:
         """Whether entering `after` is worth an alert."""
         rested = alerted_at_ms is None or as_of_ms - alerted_at_ms >= self.cool_down_ms
         return after == "high" and before != "high" and rested
+
+
+@dataclass(frozen=True)
+class HeartbeatPolicy:
+    """How often somebody from whom nothing comes is looked at again.
+
+    Attributes:
+        interval_ms: event time since the last score.
+        lapsed_interval_ms: the same of somebody who has lapsed.
+    """
+
+    interval_ms: int
+    lapsed_interval_ms: int

@@ -78,6 +78,14 @@ class Publish(_Section):
     metrics_port: int = Field(9102, ge=0, le=65535)
 
 
+class Heartbeat(_Section):
+    """How the silent are looked at again."""
+
+    interval_days: float = Field(1.0, gt=0, description="event time from a score to the next heartbeat")
+    lapsed_interval_days: float = Field(7.0, gt=0, description="the same for somebody who has lapsed")
+    per_second: float = Field(200.0, ge=0, description="heartbeats a second at most; 0 sends none")
+
+
 class Labels(_Section):
     """What the model learns to foresee."""
 
@@ -123,6 +131,8 @@ class Policy(_Section):
     high: float | None = Field(None, gt=0, lt=1)
     exit_ratio: float = Field(0.85, gt=0, le=1, description="a band is left below its threshold times this")
     cool_down_days: float = Field(7.0, ge=0, description="event time between two alerts about one user")
+    outage_hours: float = Field(6.0, gt=0, description="where the event clock jumps so far, the platform was away")
+    hold_days: float = Field(1.0, ge=0, description="event time after that in which alerts for lapsing wait")
 
 
 class Api(_Section):
@@ -146,6 +156,7 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     stream: Stream = Stream()
     publish: Publish = Publish()
+    heartbeat: Heartbeat = Heartbeat()
     labels: Labels = Labels()
     training: Training = Training()
     bands: Bands = Bands()

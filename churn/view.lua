@@ -10,21 +10,38 @@ local ALERTS_KEPT_MS = 365 * 24 * 3600 * 1000
 local ALERTS_DROPPED = 10 -- in one call, at most
 local FIELDS = 18 -- arguments per record, in the order of churn.view._arguments
 
-local function policy()
-  local p = redis.call('HMGET', 'churn:policy', 'medium', 'high', 'exit_ratio', 'cool_down_ms')
-  if not p[1] then
-    return nil
+-- A hash of numbers as a table, nil where there is none.
+local function numbers(key, ...)
+  local found, held = redis.call('HMGET', key, ...), {}
+  for place, name in ipairs({ ... }) do
+    if not found[place] then
+      return nil
+    end
+    held[name] = tonumber(found[place])
   end
-  return { medium = tonumber(p[1]), high = tonumber(p[2]), exit_ratio = tonumber(p[3]), cool_down_ms = tonumber(p[4]) }
+  return held
+end
+
+local function policy(key)
+  return numbers(key, 'medium', 'high', 'exit_ratio', 'cool_down_ms', 'outage_ms', 'hold_ms')
+end
+
+-- While models are swapped, scores of both arrive: each is judged by the thresholds of its own model. That of a model
+-- whose bundle is gone is judged by those in use.
+local function policy_of(model, rules)
+  rules.of[model] = rules.of[model] or policy('churn:policy:' .. model) or rules.current
+  return rules.of[model]
 end
 
 -- The same decision as churn.outcomes.AlertPolicy.band.
-local function band_of(p, risk, before, status)
-  if status ~= 'active' then
+local function band_of(p, score, before, waits)
+  local risk = score.risk
+  if score.status ~= 'active' then
     return 'none'
   end
   if risk >= p.high or (before == 'high' and risk >= p.high * p.exit_ratio) then
-    return 'high'
+    local lapsing = tonumber(score.p_lapse) >= tonumber(score.p_cancel)
+    return (waits and lapsing and before ~= 'high') and 'medium' or 'high'
   end
   if risk >= p.medium or ((before == 'medium' or before == 'high') and risk >= p.medium * p.exit_ratio) then
     return 'medium'
@@ -76,7 +93,16 @@ local function count(books, score, old)
   books.scores = books.scores + 1
 end
 
-local function rank(score, band, before)
+-- When somebody from whom nothing comes is looked at again. Openings are all of one moment: they are spread.
+local function next_heartbeat(score, heartbeats)
+  local wait = score.status == 'lapsed' and heartbeats.lapsed_interval_ms or heartbeats.interval_ms
+  if score.received_ms == '' then
+    wait = wait * tonumber(string.sub(redis.sha1hex(score.user_id), 1, 8), 16) / 2 ^ 32
+  end
+  return string.format('%.0f', score.as_of_ms + math.floor(wait))
+end
+
+local function rank(score, band, before, heartbeats)
   if before ~= band and before ~= 'none' then
     redis.call('ZREM', 'churn:ranking:' .. before, score.user_id)
   end
@@ -87,9 +113,9 @@ local function rank(score, band, before)
     redis.call('ZADD', 'churn:ranking:' .. band, score.risk_text, score.user_id)
   end
   if score.status == 'cancelled' then
-    redis.call('ZREM', 'churn:last-seen', score.user_id)
+    redis.call('ZREM', 'churn:due', score.user_id)
   else
-    redis.call('ZADD', 'churn:last-seen', score.as_of, score.user_id)
+    redis.call('ZADD', 'churn:due', next_heartbeat(score, heartbeats), score.user_id)
   end
 end
 
@@ -132,16 +158,17 @@ local function drop_old_alerts(clock)
 end
 
 -- Returns the first letter of a churn.view.Verdict.
-local function apply(score, p, wall_ms, books)
+local function apply(score, rules, wall_ms, done)
+  local books, p = done.books[score.epoch_text], policy_of(score.model_version, rules)
   local key = 'churn:user:' .. score.user_id
   local old = read_old(key)
   if not newer(score, old) then
     books.stale = books.stale + 1
     return 's'
   end
-  local band = band_of(p, score.risk, old.band, score.status)
   -- A user's first score, and the first under another model or epoch, sets the band silently.
   local comparable = old.epoch == score.epoch and old.model_version == score.model_version
+  local band = band_of(p, score, old.band, comparable and score.as_of_ms < done.hold_until)
   local rested = not old.alerted_at or score.as_of_ms - old.alerted_at >= p.cool_down_ms
   local alerted_at = old.alerted_at
   if comparable and band == 'high' and old.band ~= 'high' and rested then
@@ -150,7 +177,7 @@ local function apply(score, p, wall_ms, books)
     end
     alerted_at = score.as_of_ms
   end
-  rank(score, band, old.band)
+  rank(score, band, old.band, rules.heartbeats)
   local point_at = remember(score, band, old.band, old.point_at)
   local since = (band ~= old.band or not old.band_since) and score.as_of or old.band_since
   redis.call('HSET', key, 'epoch', score.epoch_text, 'version', score.version_text, 'as_of', score.as_of,
@@ -195,15 +222,24 @@ local function read_partitions(args, topic)
   return read
 end
 
+-- Where the event clock jumps, the whole platform was away: nobody's silence means anything, and alerts for lapsing wait.
+local function advance(as_of_ms, p, done)
+  if done.clock > 0 and as_of_ms - done.clock >= p.outage_ms then
+    done.hold_until = as_of_ms + p.hold_ms
+  end
+  done.clock = math.max(done.clock, as_of_ms)
+end
+
 -- Applies every record, and says in `done` what became of it as soon as it has.
-local function apply_all(args, read, p, done)
+local function apply_all(args, read, rules, done)
   for at = 4 + 3 * tonumber(args[3]), #args, FIELDS do
     local partition, offset, verdict = read[args[at]], tonumber(args[at + 1]), 'p'
     if offset >= partition.position then
       local score = read_score(args, at)
       done.books[score.epoch_text] = done.books[score.epoch_text] or open_books()
-      verdict = apply(score, p, args[1], done.books[score.epoch_text])
-      partition.position, done.clock = offset + 1, math.max(done.clock, score.as_of_ms)
+      advance(score.as_of_ms, rules.current, done)
+      verdict = apply(score, rules, args[1], done)
+      partition.position = offset + 1
     end
     done.verdicts[#done.verdicts + 1] = verdict
   end
@@ -224,20 +260,24 @@ local function store(read, done)
       redis.call('SET', 'churn:epoch', epoch)
     end
   end
-  if done.clock > tonumber(redis.call('GET', 'churn:clock') or '0') then
-    redis.call('SET', 'churn:clock', string.format('%.0f', done.clock))
-  end
+  redis.call('SET', 'churn:clock', string.format('%.0f', done.clock))
+  redis.call('SET', 'churn:hold-until', string.format('%.0f', done.hold_until))
 end
 
 -- ARGV: wall clock in ms, name of the topic, a number of partitions; for each its number, the offset from which it was
 -- read, the offset that comes next; then FIELDS arguments per record, in order of offset. Returns a letter per record.
 local function publish(_, args)
-  local p, read, problem = policy(), read_partitions(args, args[2])
-  if not p or not read then
-    return redis.error_reply(problem or 'NOPOLICY churn:policy is not set')
+  local rules = { of = {}, current = policy('churn:policy') }
+  rules.heartbeats = numbers('churn:heartbeats', 'interval_ms', 'lapsed_interval_ms')
+  local read, problem = read_partitions(args, args[2])
+  if not rules.current or not rules.heartbeats or not read then
+    return redis.error_reply(problem or 'NOPOLICY churn:policy or churn:heartbeats is not set')
   end
-  local done = { books = {}, verdicts = {}, clock = 0 }
-  local whole, failure = pcall(apply_all, args, read, p, done)
+  local done = {
+    books = {}, verdicts = {}, clock = tonumber(redis.call('GET', 'churn:clock') or '0'),
+    hold_until = tonumber(redis.call('GET', 'churn:hold-until') or '0'),
+  }
+  local whole, failure = pcall(apply_all, args, read, rules, done)
   store(read, done)
   drop_old_alerts(done.clock)
   if not whole then

@@ -7,16 +7,19 @@ The view, all keys under `churn:`:
 `churn:user:ID`            hash   the newest score of a user, its band, its raw feature values (JSON)
 `churn:ranking`            zset   active users by risk
 `churn:ranking:BAND`       zset   the same, of one band
-`churn:last-seen`          zset   users that are not cancelled, by the `as_of` of their score
+`churn:due`                zset   users that are not cancelled, by the event time of their next heartbeat
 `churn:history:ID`         zset   points `[as_of, version, p_cancel, p_lapse, risk, band]` by `as_of`
 `churn:alerts`             zset   alert ids in the order in which they were raised; a year of event time
 `churn:alerts:sequence`    string the place of the newest alert in that order
 `churn:alert:ID`           hash   one alert
-`churn:policy`             hash   thresholds, exit ratio, cool-down; `horizon_days` of the model
+`churn:policy`             hash   of the model in use: thresholds, :class:`AlertPolicy`; its `horizon_days`
+`churn:policy:MODEL`       hash   thresholds for the scores of one model, which may be an older one
+`churn:heartbeats`         hash   how often the silent are looked at, :class:`HeartbeatPolicy`
 `churn:offsets`            hash   `topic:partition` to the offset that comes next
 `churn:books:EPOCH`        hash   what the records of an epoch came to, :class:`Books`
 `churn:epoch`              string the newest epoch seen
 `churn:clock`              string the event clock: the largest `as_of` seen, ms
+`churn:hold-until`         string event time, ms, until which alerts for lapsing wait: the clock has jumped
 ========================== ====== =============================================================
 """
 
@@ -31,13 +34,13 @@ from typing import Any, Literal, cast
 import redis
 
 from churn.errors import ChurnError
-from churn.outcomes import AlertPolicy, Band
+from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy
 from churn.scores import Score
 from churn.view_records import Alert, Books, Point, UserScore, typed, user_score
 
 __all__ = ["FUNCTION", "SCHEMA", "Alert", "Books", "Point", "UserScore", "Verdict", "View", "durability_problems"]
 
-SCHEMA = "1"
+SCHEMA = "2"
 FUNCTION = Path(__file__).with_suffix(".lua")
 
 Verdict = Literal["applied", "stale", "passed"]
@@ -73,18 +76,21 @@ class View:
 
     # writing
 
-    def prepare(self, policy: AlertPolicy, horizon_days: int) -> None:
-        """Loads the publish function and sets the policy.
+    def prepare(self, policy: AlertPolicy, horizon_days: int, heartbeats: HeartbeatPolicy) -> None:
+        """Loads the publish function and sets what it decides by.
 
         Args:
-            policy: of the bands and alerts.
-            horizon_days: how far the model looks ahead.
+            policy: of the bands and alerts, for the model in use.
+            horizon_days: how far that model looks ahead.
+            heartbeats: how often the silent are looked at.
 
         Raises:
             ChurnError: the view was written by another release.
         """
         written = cast("str | None", self.redis.set("churn:schema", SCHEMA, nx=True, get=True))
-        if written not in (None, SCHEMA):
+        if written == "1":
+            self._from_schema_1()
+        elif written not in (None, SCHEMA):
             raise ChurnError(
                 f"Redis holds a view of layout {written}; this release writes layout {SCHEMA}.",
                 "Empty that Redis database, or name another one in the setting redis.url.",
@@ -92,6 +98,19 @@ class View:
         self.redis.function_load(FUNCTION.read_text(), replace=True)
         rules = {**asdict(policy), "horizon_days": horizon_days}
         self.redis.hset("churn:policy", mapping=cast("dict[Any, Any]", rules))
+        self.redis.hset("churn:heartbeats", mapping=cast("dict[Any, Any]", asdict(heartbeats)))
+
+    def _from_schema_1(self) -> None:
+        """Layout 1 knew when users were last seen, not when they are due: everybody is due now."""
+        pipe = self.redis.pipeline()
+        if self.redis.exists("churn:last-seen"):
+            pipe.rename("churn:last-seen", "churn:due")
+        pipe.set("churn:schema", SCHEMA)
+        pipe.execute()
+
+    def know(self, model_version: str, policy: AlertPolicy) -> None:
+        """Sets the thresholds for the scores of one model; without its own it is judged by those in use."""
+        self.redis.hset(f"churn:policy:{model_version}", mapping=cast("dict[Any, Any]", asdict(policy)))
 
     def publish(
         self, topic: str, records: Iterable[tuple[int, int, Score]], wall_ms: int, read: Mapping[int, tuple[int, int]]
@@ -164,6 +183,11 @@ class View:
         for alert_id in cast("list[str]", self.redis.zrevrange("churn:alerts", offset, offset + limit - 1)):
             pipe.hgetall(f"churn:alert:{alert_id}")
         return [typed(Alert, found) for found in pipe.execute() if found]  # one may have grown too old meanwhile
+
+    def due(self, clock: int, limit: int) -> list[tuple[str, int]]:
+        """Users whose heartbeat is due by an event clock, and since when, both ms; the longest due first."""
+        found = self.redis.zrange("churn:due", 0, clock, byscore=True, offset=0, num=limit, withscores=True)
+        return [(user_id, int(since)) for user_id, since in cast("list[tuple[str, float]]", found)]
 
     def books(self) -> Books:
         """The books of the newest epoch."""

@@ -15,11 +15,12 @@ from kafka.errors import KafkaError
 
 from churn import bundle, metrics, topics
 from churn.errors import ChurnError
-from churn.outcomes import AlertPolicy
 from churn.scores import Score, decode
-from churn.settings import DAY_MS, Settings
+from churn.settings import Settings
 from churn.view import View
+from streaming.heartbeats import Heartbeats
 from streaming.latency import Latency
+from streaming.thresholds import Thresholds
 from streaming.unreadable import UnreadableScores
 
 log = structlog.get_logger()
@@ -28,28 +29,6 @@ METADATA_AGE_MS = 60_000
 """How often it looks whether the scores topic has got more partitions."""
 
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
-
-
-def policy(settings: Settings, model: bundle.Bundle) -> AlertPolicy:
-    """The thresholds of the settings, or where they are silent those of the model's card.
-
-    Raises:
-        ChurnError: together they put the medium band above the high one.
-    """
-    chosen, card = settings.policy, model.card["thresholds"]
-    medium = card["medium"] if chosen.medium is None else chosen.medium
-    high = card["high"] if chosen.high is None else chosen.high
-    if medium > high:
-        raise ChurnError(
-            f"The medium band begins at a risk of {medium:g}, above the high band at {high:g}.",
-            f"Correct policy.medium and policy.high; one that is left out is taken from the card of {model.version}.",
-        )
-    return AlertPolicy(
-        medium=medium,
-        high=high,
-        exit_ratio=chosen.exit_ratio,
-        cool_down_ms=round(chosen.cool_down_days * DAY_MS),
-    )
 
 
 def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> None:
@@ -64,27 +43,26 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         ChurnError: Kafka does not answer at the start, the model or the thresholds are not fit, or Redis
             holds a position that the topic does not have.
     """
-    model = bundle.wait(settings.models, wait_s, stopping)
-    rules = policy(settings, model)
+    thresholds = Thresholds(settings, bundle.wait(settings.models, wait_s, stopping))
     view = View.connect(settings.redis.url)
+    heartbeats = Heartbeats(view, settings)
     topics.ensure(settings.kafka)
     metrics.serve(metrics.PUBLISH, settings.publish.metrics_port, "publish.metrics_port")
     consumer = _consumer(settings)
-    latency = Latency()
+    publisher = Publisher(settings, view, consumer, thresholds, heartbeats)
     pause_s = _FIRST_RETRY_S
     try:
         while not stopping.is_set():
             try:
-                view.prepare(rules, model.horizon_days)
-                reached = resume(consumer, view, settings.kafka.scores_topic)
-                log.info("publishing", model=model.version)
+                publisher.resume()
                 pause_s = _FIRST_RETRY_S
-                _publish(consumer, view, settings, latency, reached, stopping)
+                publisher.publish(stopping)
             except (redis.RedisError, KafkaError) as error:
                 log.warning(_trouble(error), error=str(error), retry_s=pause_s)
                 stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, _LAST_RETRY_S)
     finally:
+        heartbeats.close()
         consumer.close()
 
 
@@ -134,48 +112,70 @@ def resume(consumer: KafkaConsumer, view: View, topic: str) -> dict[int, int]:
     return held
 
 
-def _publish(
-    consumer: KafkaConsumer,
-    view: View,
-    settings: Settings,
-    latency: Latency,
-    reached: dict[int, int],
-    stopping: threading.Event,
-) -> None:
-    """Publishes until `stopping` is set or the topic has got more partitions."""
-    topic, assigned = settings.kafka.scores_topic, len(consumer.assignment())
-    unreadable = UnreadableScores(settings.kafka)
-    try:
-        while not stopping.is_set() and len(consumer.partitions_for_topic(topic) or ()) <= assigned:
-            polled: dict[TopicPartition, Sequence[Any]] = consumer.poll(timeout_ms=250)
-            if polled:
-                _apply(polled, view, topic, unreadable, latency, reached)
-    finally:
-        unreadable.close()
+class Publisher:
+    """One consumer's work.
 
+    Args:
+        settings: of everything.
+        view: where the scores go.
+        consumer: of the scores topic.
+        thresholds: by which bands are decided.
+        heartbeats: sent while nothing waits to be published.
 
-def _apply(
-    polled: Mapping[TopicPartition, Sequence[Any]],
-    view: View,
-    topic: str,
-    unreadable: UnreadableScores,
-    latency: Latency,
-    reached: dict[int, int],
-) -> None:
-    """Applies what was polled, and moves `reached`, the offset that comes next by partition, behind it."""
-    messages = [message for batch in polled.values() for message in batch]
-    records = list(_readable(messages, unreadable))
-    # Also beyond records that are not applied, so that they are not met again after a restart.
-    read_to = {partition.partition: batch[-1].offset + 1 for partition, batch in polled.items()}
-    read = {number: (reached[number], position) for number, position in read_to.items()}
-    verdicts = view.publish(topic, records, int(time.time() * 1000), read)
-    reached.update(read_to)
-    newest = [score for (_, _, score), verdict in zip(records, verdicts, strict=True) if verdict == "applied"]
-    latency.note(newest, int(time.time() * 1000))
-    for verdict, count in Counter(verdicts).items():
-        metrics.PUBLISH_RECORDS.labels(verdict).inc(count)
-    for partition, position in read_to.items():
-        metrics.PUBLISH_POSITION.labels(partition).set(position)
+    Attributes:
+        reached: the offset that comes next, by partition.
+    """
+
+    def __init__(
+        self, settings: Settings, view: View, consumer: KafkaConsumer, thresholds: Thresholds, heartbeats: Heartbeats
+    ) -> None:
+        self._topic, self._most = settings.kafka.scores_topic, settings.publish.max_poll_records
+        self._view, self._consumer = view, consumer
+        self._thresholds, self._heartbeats = thresholds, heartbeats
+        self._unreadable, self._latency = UnreadableScores(settings.kafka), Latency()
+        self.reached: dict[int, int] = {}
+
+    def resume(self) -> None:
+        """Prepares the view and goes to where it says that publishing was.
+
+        Raises:
+            ChurnError: the view belongs to another release, or to another topic.
+            redis.RedisError, KafkaError: one of the two does not answer.
+        """
+        self._thresholds.prepare(self._view)
+        self.reached = resume(self._consumer, self._view, self._topic)
+        log.info("publishing")
+
+    def publish(self, stopping: threading.Event) -> None:
+        """Publishes until `stopping` is set or the topic has got more partitions."""
+        assigned = len(self._consumer.assignment())
+        try:
+            while not stopping.is_set() and len(self._consumer.partitions_for_topic(self._topic) or ()) <= assigned:
+                polled: dict[TopicPartition, Sequence[Any]] = self._consumer.poll(timeout_ms=250)
+                if polled:
+                    self.apply(polled)
+                if sum(map(len, polled.values())) < self._most:
+                    self._thresholds.follow(self._view)
+                    self._heartbeats.beat(time.monotonic())
+        finally:
+            self._unreadable.close()
+
+    def apply(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Applies what was polled, in one call of Redis, and moves on behind it."""
+        messages = [message for batch in polled.values() for message in batch]
+        records = list(_readable(messages, self._unreadable))
+        self._thresholds.know(self._view, {score.model_version for _, _, score in records})
+        # Also beyond records that are not applied, so that they are not met again after a restart.
+        read_to = {partition.partition: batch[-1].offset + 1 for partition, batch in polled.items()}
+        read = {number: (self.reached[number], position) for number, position in read_to.items()}
+        verdicts = self._view.publish(self._topic, records, int(time.time() * 1000), read)
+        self.reached.update(read_to)
+        newest = [score for (_, _, score), verdict in zip(records, verdicts, strict=True) if verdict == "applied"]
+        self._latency.note(newest, int(time.time() * 1000))
+        for verdict, count in Counter(verdicts).items():
+            metrics.PUBLISH_RECORDS.labels(verdict).inc(count)
+        for partition, position in read_to.items():
+            metrics.PUBLISH_POSITION.labels(partition).set(position)
 
 
 def _readable(messages: Iterable[Any], unreadable: UnreadableScores) -> Iterator[tuple[int, int, Score]]:

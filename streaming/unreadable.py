@@ -49,3 +49,4 @@ class UnreadableScores:
         """Closes the connection, if there is one."""
         if self._producer is not None:
             self._producer.close()
+            self._producer = None

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from churn.outcomes import AlertPolicy, Band
-from churn.settings import DAY_MS, Bands, Policy
+from churn.settings import Bands, Policy
 
 _HALVINGS = 16
 _SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5)
@@ -62,7 +62,7 @@ def _halve(bad: float, good: float, fits: Callable[[float], bool]) -> float:
 
 def alerts_per_thousand_per_day(scored: pd.DataFrame, high: float, policy: Policy, grid_days: int) -> float:
     """How often the policy would have rung on these rows."""
-    rule = AlertPolicy(high, high, policy.exit_ratio, round(policy.cool_down_days * DAY_MS))
+    rule = AlertPolicy.of(policy, high, high)
     alerts, user, alerted_at = 0, None, None
     band: Band = "none"
     ordered = scored.sort_values(["user_id", "as_of"], kind="stable")

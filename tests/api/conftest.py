@@ -17,14 +17,14 @@ from api.app import create_app
 from api.context import Context
 from api.server import listen
 from churn.embedded import Valkey
-from churn.outcomes import AlertPolicy
+from churn.outcomes import AlertPolicy, HeartbeatPolicy
 from churn.scores import Score
 from churn.settings import DAY_MS, Settings
 from churn.view import View
 
 NOW_MS = 1_541_000_000_000  # 2018-10-31T15:33:20Z
 HORIZON_DAYS = 30  # not the setting's default, which is about training
-POLICY = AlertPolicy(medium=0.3, high=0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS)
+POLICY = AlertPolicy(0.3, 0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS, outage_ms=1000 * DAY_MS, hold_ms=0)
 
 
 def make_score(user_id: str = "7", **changes: object) -> Score:
@@ -102,7 +102,7 @@ def filled(valkey: Valkey) -> Filled:
     """An empty view with the policy set."""
     view = View.connect(valkey.url)
     view.redis.flushdb()
-    view.prepare(POLICY, HORIZON_DAYS)
+    view.prepare(POLICY, HORIZON_DAYS, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
     return Filled(view, valkey.url)
 
 

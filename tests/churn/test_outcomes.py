@@ -19,7 +19,7 @@ ORDER = {band: place for place, band in enumerate(BANDS)}
 @st.composite
 def policies(draw: st.DrawFn) -> AlertPolicy:
     low, top = sorted((draw(st.floats(0.01, 0.99)), draw(st.floats(0.01, 0.99))))
-    return AlertPolicy(low, top, draw(st.floats(0.1, 1)), draw(st.integers(0, 30)) * DAY_MS)
+    return AlertPolicy(low, top, draw(st.floats(0.1, 1)), draw(st.integers(0, 30)) * DAY_MS, DAY_MS, DAY_MS)
 
 
 @given(TIMES_MS, MAYBE_MS, MAYBE_MS, st.integers(1, 30 * DAY_MS))
@@ -59,6 +59,12 @@ def test_hysteresis_only_ever_holds_on_to_a_band(policy: AlertPolicy, risk: floa
 
 
 @given(policies(), RISKS, BEFORE)
+def test_who_waits_enters_no_high_band_and_nothing_else_changes(policy: AlertPolicy, risk: float, before: Band) -> None:
+    free, waiting = policy.band(risk, before, "active"), policy.band(risk, before, "active", waits=True)
+    assert waiting == ("medium" if free == "high" and before != "high" else free)
+
+
+@given(policies(), RISKS, BEFORE)
 def test_a_band_is_settled_at_once(policy: AlertPolicy, risk: float, before: Band) -> None:
     after = policy.band(risk, before, "active")
     assert policy.band(risk, after, "active") == after
@@ -73,7 +79,7 @@ def test_a_risk_that_trembles_on_the_threshold_stays_high(policy: AlertPolicy, s
 
 
 def test_bands_at_their_thresholds() -> None:
-    policy = AlertPolicy(0.3, 0.5, 0.5, 0)
+    policy = AlertPolicy(0.3, 0.5, 0.5, 0, DAY_MS, DAY_MS)
     assert [policy.band(r, "none", "active") for r in (0.29, 0.3, 0.49, 0.5)] == ["low", "medium", "medium", "high"]
     assert [policy.band(r, "high", "active") for r in (0.14, 0.15, 0.24, 0.25)] == ["low", "medium", "medium", "high"]
     assert [policy.band(r, "medium", "active") for r in (0.14, 0.15, 0.49)] == ["low", "medium", "medium"]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import churn.view
 from churn.embedded import Valkey
 from churn.errors import ChurnError
-from churn.outcomes import AlertPolicy, Band, Status
+from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy, Status
 from churn.scores import FIELDS, Score
 from churn.view import Books, UserScore, Verdict, View, durability_problems
 
@@ -27,14 +27,18 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 NOW_MS = 1_541_000_000_000
 WALL_MS = 1_790_000_000_000
-POLICY = AlertPolicy(medium=0.3, high=0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS)
+POLICY = AlertPolicy(
+    medium=0.3, high=0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS, outage_ms=6 * HOUR_MS, hold_ms=DAY_MS
+)
+NO_OUTAGE = replace(POLICY, outage_ms=1000 * DAY_MS)
+HEARTBEATS = HeartbeatPolicy(DAY_MS, 7 * DAY_MS)
 # A view is emptied at the start of each example, so that one server serves them all.
 ON_A_SERVER = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 servers = pytest.mark.servers
 
 
-def score(user_id: str = "7", version: int = 1, risk: float = 0.1, **changes: object) -> Score:
+def score(user_id: str = "7", version: int = 1, risk: float = 0.1, lapsing: bool = False, **changes: object) -> Score:
     record: dict[str, object] = {
         "user_id": user_id,
         "epoch": 1,
@@ -46,8 +50,8 @@ def score(user_id: str = "7", version: int = 1, risk: float = 0.1, **changes: ob
         "heartbeats": 0,
         "level": "paid",
         "status": "active",
-        "p_cancel": risk * 0.75,
-        "p_lapse": risk * 0.25,
+        "p_cancel": risk * (0.25 if lapsing else 0.75),
+        "p_lapse": risk * (0.75 if lapsing else 0.25),
         "risk": risk,
         "features": {"songs_paid_3d": 0.1 + 0.2, "paid": 1.0},
         "model_version": "m1",
@@ -74,7 +78,7 @@ def view(connected: View) -> View:
 
 def emptied(view: View) -> View:
     view.redis.flushdb()
-    view.prepare(POLICY, horizon_days=14)
+    view.prepare(NO_OUTAGE, 14, HEARTBEATS)
     return view
 
 
@@ -205,7 +209,7 @@ def test_a_batch_that_begins_beyond_the_position_is_refused_whole(view: View) ->
 
 
 @servers
-@pytest.mark.parametrize("spoilt", ["churn:history:9", "churn:last-seen", "churn:user:9"])
+@pytest.mark.parametrize("spoilt", ["churn:history:9", "churn:due", "churn:user:9"])
 def test_after_an_error_half_way_the_same_batch_comes_to_the_same(view: View, spoilt: str) -> None:
     loud = score("9", 2, 0.9, as_of=NOW_MS + HOUR_MS)
     batch = [score("7"), score("9"), score("8"), loud, score("7", 2, 0.6), score("8", 2, 0.6)]
@@ -308,8 +312,9 @@ def test_the_orders_hold_whom_they_should(connected: View, steps: list[Step]) ->
         mine = {found.score.user_id for found in users if found.band == band}
         assert {found.score.user_id for found in view.ranked(band, 100)} == mine
         assert view.band_sizes()[band] == len(mine)
-    seen = {found.score.user_id: found.score.as_of for found in users if found.score.status != "cancelled"}
-    assert _order(view, "churn:last-seen") == seen
+    wait = {"active": DAY_MS, "lapsed": 7 * DAY_MS}
+    held = [found.score for found in users if found.score.status != "cancelled"]
+    assert _order(view, "churn:due") == {one.user_id: one.as_of + wait[one.status] for one in held}
     risks = [found.score.risk for found in view.ranked(None, 100)]
     assert risks == sorted(risks, reverse=True)
 
@@ -324,17 +329,21 @@ class Model:
     before: Score | None = None
     band: Band = "none"
     since: int = 0
+    hold_until: int = 0
     alerted_at: int | None = None
     alerts: list[tuple[int, str]] = field(default_factory=list)
     point_at: int | None = None
     points: list[tuple[int, str]] = field(default_factory=list)
 
     def apply(self, policy: AlertPolicy, one: Score) -> None:
-        old, self.band = self.band, policy.band(one.risk, self.band, one.status)
         known = self.before is not None and (self.before.epoch, self.before.model_version) == (
             one.epoch,
             one.model_version,
         )
+        if self.before is not None and one.as_of - self.before.as_of >= policy.outage_ms:
+            self.hold_until = one.as_of + policy.hold_ms
+        waits = known and one.as_of < self.hold_until and one.p_lapse >= one.p_cancel
+        old, self.band = self.band, policy.band(one.risk, self.band, one.status, waits)
         if known and policy.alerts(old, self.band, one.as_of, self.alerted_at):
             self.alerted_at = one.as_of
             self.alerts.append((one.as_of, old))
@@ -350,13 +359,14 @@ class Model:
 EDGES = [0.3, 0.5, 0.3 * 0.85, 0.5 * 0.85]
 RISKS = st.sampled_from([*EDGES, *(math.nextafter(edge, 0) for edge in EDGES), 0.05, 0.95]) | st.floats(0, 1)
 WAITS_MS = st.sampled_from([0, HOUR_MS, 6 * HOUR_MS - 1, 6 * HOUR_MS, DAY_MS, 7 * DAY_MS - 1, 7 * DAY_MS, 20 * DAY_MS])
-Moment = tuple[int, float, Status, str]
+Moment = tuple[int, float, Status, str, bool]
 LIFE = st.lists(
     st.tuples(
         WAITS_MS,
         RISKS,
         st.sampled_from(["active"] * 6 + ["lapsed", "cancelled"]),
         st.sampled_from(["same"] * 8 + ["model", "epoch"]),
+        st.booleans(),  # whether the risk is more one of lapsing
     ),
     min_size=1,
     max_size=40,
@@ -365,16 +375,16 @@ LIFE = st.lists(
 
 @servers
 @settings(ON_A_SERVER, max_examples=150)
-@given(life=LIFE)
-def test_bands_alerts_and_history_follow_the_policy(
-    connected: View, life: list[tuple[int, float, Status, str]]
-) -> None:
+@given(life=LIFE, policy=st.sampled_from([POLICY, NO_OUTAGE, replace(POLICY, outage_ms=2 * DAY_MS)]))
+def test_bands_alerts_and_history_follow_the_policy(connected: View, life: list[Moment], policy: AlertPolicy) -> None:
     view, model, records = emptied(connected), Model(), []
+    view.prepare(policy, 14, HEARTBEATS)
     as_of, epoch, bundle = NOW_MS, 1, 1
-    for place, (wait_ms, risk, status, change) in enumerate(life):
+    for place, (wait_ms, risk, status, change, lapsing) in enumerate(life):
         as_of, epoch, bundle = as_of + wait_ms, epoch + (change == "epoch"), bundle + (change == "model")
-        records.append(score("7", place + 1, risk, as_of=as_of, epoch=epoch, status=status, model_version=f"m{bundle}"))
-        model.apply(POLICY, records[-1])
+        changes = {"as_of": as_of, "epoch": epoch, "status": status, "model_version": f"m{bundle}"}
+        records.append(score("7", place + 1, risk, lapsing, **changes))
+        model.apply(policy, records[-1])
     publish(view, *records)
     held = view.user("7")
     assert held is not None
@@ -400,13 +410,76 @@ def test_the_cool_down_ends_exactly(view: View, wait_ms: int, alerts: int) -> No
 
 
 @servers
+def test_after_an_outage_alerts_for_lapsing_wait_for_a_day_and_then_come(view: View) -> None:
+    view.prepare(POLICY, 14, HEARTBEATS)
+    back = NOW_MS + DAY_MS  # the platform was away for a day: everybody's silence is a day longer
+    publish(
+        view, *(score(user, 1, 0.1) for user in ("first", "lapses", "cancels", "was high")), score("was high", 2, 0.9)
+    )
+    assert [alert.user_id for alert in view.alerts(9)] == ["was high"]
+    batch = [
+        score("first", 2, 0.9, lapsing=True, as_of=back),
+        score("lapses", 2, 0.9, lapsing=True, as_of=back + 1),
+        score("cancels", 2, 0.9, as_of=back + 2),
+        score("was high", 3, 0.8, lapsing=True, as_of=back + 3),
+    ]
+    publish(view, *batch, offset=5)
+    assert [alert.user_id for alert in view.alerts(9)] == ["cancels", "was high"]
+    bands = [found.band for found in view.users(["first", "lapses", "cancels", "was high"]) if found]
+    assert bands == ["medium", "medium", "high", "high"]
+    quiet = [score("n", 1 + hour, as_of=back + hour * HOUR_MS) for hour in range(1, 25, 5)]
+    publish(view, *quiet, score("lapses", 3, 0.9, lapsing=True, as_of=back + DAY_MS - 1), offset=9)
+    assert len(view.alerts(9)) == 2
+    publish(view, score("lapses", 4, 0.9, lapsing=True, as_of=back + DAY_MS), offset=15)
+    assert [alert.user_id for alert in view.alerts(1)] == ["lapses"]
+
+
+@servers
+@pytest.mark.parametrize(("jump_ms", "waits"), [(6 * HOUR_MS - 1, False), (6 * HOUR_MS, True)])
+def test_an_outage_is_a_jump_of_the_event_clock_and_nobodys_own_silence(view: View, jump_ms: int, waits: bool) -> None:
+    view.prepare(POLICY, 14, HEARTBEATS)
+    publish(view, score("7"), score("8", as_of=NOW_MS + 3 * DAY_MS))  # a jump, whose day is over below
+    publish(view, *(score("8", 2 + n, as_of=NOW_MS + 3 * DAY_MS + n * 5 * HOUR_MS) for n in range(6)), offset=2)
+    clock = view.clock() or 0
+    publish(view, score("7", 2, 0.9, lapsing=True, as_of=clock + jump_ms), offset=8)
+    assert bool(view.alerts(9)) is not waits
+
+
+@servers
+def test_while_models_are_swapped_each_score_is_judged_by_its_own(view: View) -> None:
+    view.know("m1", replace(NO_OUTAGE, high=0.5))
+    view.know("m2", replace(NO_OUTAGE, high=0.8))
+    changed = [score("7", 1, 0.1), score("8", 1, 0.1), score("7", 2, 0.6, model_version="m2"), score("8", 2, 0.6)]
+    publish(view, *changed, score("7", 3, 0.7, model_version="m2"))
+    assert [alert.user_id for alert in view.alerts(9)] == ["8"]
+    publish(view, score("7", 4, 0.8, model_version="m2"), score("9", 1, 0.1, model_version="gone"), offset=5)
+    assert [alert.user_id for alert in view.alerts(9)] == ["7", "8"]
+
+
+@servers
+def test_a_view_of_the_layout_before_is_taken_over(view: View) -> None:
+    publish(view, score("7"), score("8", 1, 0.9), score("8", 2), score("8", 3, 0.9))
+    alerts = view.alerts(9)
+    view.redis.rename("churn:due", "churn:last-seen")
+    view.redis.delete("churn:heartbeats", "churn:hold-until")
+    view.redis.set("churn:schema", "1")
+    view.prepare(POLICY, 14, HEARTBEATS)
+    assert view.redis.get("churn:schema") == "2"
+    assert [user for user, _ in view.due(NOW_MS + DAY_MS, 9)] == ["7", "8"]
+    assert not view.redis.exists("churn:last-seen")
+    assert view.alerts(9) == alerts
+    publish(view, score("7", 2), offset=4)
+    assert view.books().scores == 5
+
+
+@servers
 def test_who_lapsed_is_still_looked_after_and_who_cancelled_is_not(view: View) -> None:
     publish(view, score("7"), score("8"), score("7", 2, status="lapsed"), score("8", 2, status="cancelled"))
-    assert view.redis.zrange("churn:last-seen", 0, -1) == ["7"]
+    assert [user for user, _ in view.due(NOW_MS + 7 * DAY_MS, 9)] == ["7"]
     assert view.ranked(None, 10) == []
     assert view.rank("7") is view.rank("8") is None
     publish(view, score("8", 3), offset=4)  # came back
-    assert view.redis.zrange("churn:last-seen", 0, -1) == ["7", "8"]
+    assert [user for user, _ in view.due(NOW_MS + 7 * DAY_MS, 9)] == ["8", "7"]
     assert view.rank("8") == (1, 1)
 
 
@@ -474,6 +547,7 @@ def test_an_address_that_is_none_is_one_sentence_without_its_password() -> None:
 
 @servers
 def test_every_key_is_in_the_table_with_its_type(view: View) -> None:
+    view.know("m1", POLICY)
     publish(view, *_story())
     rows = re.findall(r"^`(churn:\S+)`\s+(\w+)", str(churn.view.__doc__), flags=re.MULTILINE)
     table = {re.sub(r"[A-Z]+", r"[^:]+", key): kind for key, kind in rows}
@@ -488,7 +562,7 @@ def test_every_key_is_in_the_table_with_its_type(view: View) -> None:
 def test_a_view_of_another_release_is_refused(view: View) -> None:
     view.redis.set("churn:schema", "0")
     with pytest.raises(ChurnError, match="layout 0"):
-        view.prepare(AlertPolicy(0.1, 0.2, 1.0, 0), 30)
+        view.prepare(replace(POLICY, high=0.2), 30, HEARTBEATS)
     assert view.redis.hget("churn:policy", "high") == "0.5"
     assert view.horizon_days() == 14
 
@@ -497,7 +571,7 @@ def test_a_view_of_another_release_is_refused(view: View) -> None:
 def test_preparing_twice_is_allowed_and_sets_the_policy(view: View) -> None:
     publish(view, score())
     assert view.horizon_days() == 14
-    view.prepare(replace(POLICY, high=0.2), horizon_days=30)
+    view.prepare(replace(POLICY, medium=0.1, high=0.2), 30, HEARTBEATS)
     assert view.horizon_days() == 30
     publish(view, score(version=2, risk=0.25), offset=1)
     assert [alert.user_id for alert in view.alerts(10)] == ["7"]

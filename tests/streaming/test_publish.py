@@ -21,13 +21,13 @@ from churn import bundle, metrics, topics
 from churn.embedded import Valkey
 from churn.errors import ChurnError
 from churn.features import table_hash
-from churn.outcomes import OUTCOMES, AlertPolicy
+from churn.outcomes import OUTCOMES
 from churn.scores import Score
 from churn.settings import DAY_MS, Kafka, Policy, Publish, Redis, Settings
 from churn.view import View
 from streaming import publish
-from streaming.latency import Latency
 from streaming.letter import FIELDS, RAW_BYTES
+from streaming.thresholds import policy
 from tests.conftest import Servers
 from tests.streaming.test_dead_letters import letters
 
@@ -51,6 +51,7 @@ SCORE = Score(
     model_version="m1",
     received_ms=1_541_000_000_003,
 )
+NOBODY_DUE: Any = SimpleNamespace(beat=lambda _: 0)
 
 
 @pytest.mark.parametrize(
@@ -63,19 +64,21 @@ SCORE = Score(
     ],
 )
 def test_thresholds_come_from_the_settings_or_else_from_the_card(chosen: Policy, medium: float, high: float) -> None:
-    held = publish.policy(Settings(policy=chosen), MODEL)
-    assert held == AlertPolicy(medium=medium, high=high, exit_ratio=0.85, cool_down_ms=7 * DAY_MS)
+    held = policy(Settings(policy=chosen), MODEL)
+    assert (held.medium, held.high) == (medium, high)
+    assert (held.exit_ratio, held.cool_down_ms) == (0.85, 7 * DAY_MS)
+    assert (held.outage_ms, held.hold_ms) == (DAY_MS // 4, DAY_MS)
 
 
 @pytest.mark.parametrize("chosen", [Policy(high=0.1), Policy(medium=0.5), Policy(medium=0.6, high=0.5)])
 def test_a_medium_band_above_the_high_one_is_refused_wherever_the_two_come_from(chosen: Policy) -> None:
     with pytest.raises(ChurnError, match=r"medium band begins at .* above the high band .* card of m1"):
-        publish.policy(Settings(policy=chosen), MODEL)
-    assert publish.policy(Settings(policy=Policy(medium=0.4)), MODEL).medium == 0.4
+        policy(Settings(policy=chosen), MODEL)
+    assert policy(Settings(policy=Policy(medium=0.4)), MODEL).medium == 0.4
 
 
 def test_hysteresis_and_cool_down_come_from_the_settings() -> None:
-    held = publish.policy(Settings(policy=Policy(exit_ratio=0.5, cool_down_days=0.25)), MODEL)
+    held = policy(Settings(policy=Policy(exit_ratio=0.5, cool_down_days=0.25)), MODEL)
     assert (held.exit_ratio, held.cool_down_ms) == (0.5, DAY_MS // 4)
 
 
@@ -94,10 +97,15 @@ def test_what_became_of_a_score_is_counted_and_only_what_became_readable_has_a_l
     noted = counted("churn_publish_latency_seconds_count")
     value = json.dumps(asdict(SCORE)).encode()
     messages = [SimpleNamespace(partition=0, offset=offset, value=value) for offset in range(4, 8)]
-    view: Any = SimpleNamespace(publish=lambda *_: ["passed", "stale", "stale", "applied"])
-    reached = {0: 4, 1: 9}
-    publish._apply({TopicPartition("scores", 0): messages}, view, "scores", cast(Any, None), Latency(), reached)
-    assert reached == {0: 8, 1: 9}
+    read: list[Any] = []
+    view: Any = SimpleNamespace(
+        publish=lambda *args: [read.append(args[3]), ["passed", "stale", "stale", "applied"]][1]
+    )
+    publisher = publish.Publisher(Settings(), view, None, cast(Any, SimpleNamespace(know=lambda *_: None)), NOBODY_DUE)
+    publisher.reached = {0: 4, 1: 9}
+    publisher.apply({TopicPartition("scores", 0): messages})
+    assert read == [{0: (4, 8)}]
+    assert publisher.reached == {0: 8, 1: 9}
     after = [counted("churn_publish_records_total", kind=kind) for kind in kinds]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 2, 1]
     assert counted("churn_publish_latency_seconds_count") - noted == 1
@@ -110,12 +118,18 @@ def send(kafka: Kafka, scores: list[Score]) -> None:
     producer.close()
 
 
+def seal(models: Path, version: str, **changes: Any) -> None:
+    (models / version).mkdir(parents=True)
+    table = {"hash": table_hash(), "table": bundle.feature_rows()}
+    bundle.seal(
+        models / version, {**CARD, "version": version, "outcomes": list(OUTCOMES), "features": table, **changes}
+    )
+
+
 def settings_for(tmp_path: Path, kafka: Kafka, url: str) -> Settings:
     models = tmp_path / "models"
     if not models.exists():
-        (models / "m1").mkdir(parents=True)
-        table = {"hash": table_hash(), "table": bundle.feature_rows()}
-        bundle.seal(models / "m1", {**CARD, "outcomes": list(OUTCOMES), "features": table})
+        seal(models, "m1")
         bundle.use(models, "m1")
     return Settings(
         models=models, kafka=kafka, redis=Redis(url=url), publish=Publish(max_poll_records=50, metrics_port=0)
@@ -324,3 +338,25 @@ def test_a_redis_that_lost_its_data_is_filled_again_with_the_next_score(
     # Those whose crossing compaction has not taken out of the topic yet are there again, and they are the same.
     assert {alert.id for alert in view.alerts(100)} == alerts
     assert view.horizon_days() == 30
+
+
+@pytest.mark.servers
+def test_a_swap_of_models_is_followed_and_each_score_judged_by_its_own(
+    kafka: Kafka, servers: Servers, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool]
+) -> None:
+    view, settings = View.connect(servers.redis_url), settings_for(tmp_path, kafka, servers.redis_url)
+    seal(settings.models, "m2", thresholds={"medium": 0.5, "high": 0.8}, labels={"horizon_days": 20})
+    seal(settings.models, "m3", thresholds={"medium": 0.9, "high": 0.8})
+    with publishing(settings), capture_logs() as logs:
+        rises = [(1, 0.1, "m1"), (2, 0.3, "m2"), (3, 0.7, "m2"), (4, 0.7, "gone"), (5, 0.5, "m2"), (6, 0.9, "m2")]
+        send(kafka, [replace(SCORE, version=v, risk=risk, model_version=model) for v, risk, model in rises])
+        assert eventually(lambda: view.books().scores == len(rises), 15)
+        assert [alert.version for alert in view.alerts(9)] == [6], "0.7 is below the high band of m2"
+        bundle.use(settings.models, "m2")
+        assert eventually(lambda: view.horizon_days() == 20, 15)
+        bundle.use(settings.models, "m3")
+        assert eventually(lambda: any(log.get("model") == "m3" for log in logs), 15)
+        send(kafka, [replace(SCORE, user_id="8", version=v, risk=v * 0.2, model_version="m1") for v in (1, 2)])
+        assert eventually(lambda: view.books().alerts == 2, 15), "of m1, whose high band begins at 0.4"
+    assert view.horizon_days() == 20
+    assert [log["scored_by"] for log in logs if "scored_by" in log] == ["gone"]

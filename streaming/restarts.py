@@ -1,0 +1,76 @@
+"""What to do when a query has failed: try again after a while, or say that it would fail for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from churn.errors import ChurnError
+from streaming import checkpoint
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+SAME_FAILURES = 3
+"""So often may a query fail in the same way, at the same place: then it is no accident."""
+
+LOST = ("data may have been lost", "OffsetOutOfRangeException")
+"""What Spark's source and Kafka's consumer say when events have gone: aged out, or the topic was deleted."""
+
+PASSING = (
+    "TimeoutException",
+    "DisconnectException",
+    "Timed out",
+    "Timeout of",
+    "not available",
+    "UnknownTopicOrPartition",
+    "NotLeaderOrFollower",
+    "NotEnoughReplicas",
+    "CONCURRENT_SCHEDULER_INSUFFICIENT_SLOT",
+    "Connection refused",
+    "No space left on device",
+)
+"""Troubles of others that end some time, however often they are met."""
+
+
+@dataclass
+class Restarts:
+    """The failures of one query since it last got on.
+
+    Attributes:
+        query: its name.
+    """
+
+    query: str
+    _wait_s: float = field(default=FIRST_WAIT_S, init=False)
+    _place: int | None = field(default=None, init=False)
+    _same: list[str] = field(default_factory=list, init=False)
+
+    def after(self, told: str, batch: int) -> float:
+        """Seconds to wait before the next start.
+
+        Args:
+            told: what Spark says of the failure.
+            batch: the last batch that was completed, -1 for none.
+
+        Raises:
+            ChurnError: events that were still to be read are gone, or the query fails for ever at this place.
+        """
+        if any(words in told for words in LOST):  # Spark's own advice would go on with wrong balances
+            raise ChurnError(
+                f"Kafka no longer holds all events that the query {self.query} had still to read.", checkpoint.NEW_EPOCH
+            )
+        reason = brief(told)
+        if self._place != batch:
+            self._place, self._wait_s, self._same = batch, FIRST_WAIT_S, []
+        if not any(words in told for words in PASSING):
+            self._same = [*(one for one in self._same if one == reason), reason]
+            if len(self._same) == SAME_FAILURES:
+                raise ChurnError(
+                    f"The query {self.query} failed {SAME_FAILURES} times at the same place: {reason}.",
+                    "Trying again does not help: read the log above, mend the cause, and start it again.",
+                )
+        wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, LONGEST_WAIT_S)
+        return wait_s
+
+
+def brief(told: str) -> str:
+    """The first line of what Spark says."""
+    return (told.strip() or "it stopped by itself").splitlines()[0][:300].rstrip(".;")

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from churn.errors import ChurnError
+from streaming.restarts import LONGEST_WAIT_S, LOST, PASSING, SAME_FAILURES, Restarts
+
+ODD = "Job aborted.\nCaused by: something that no retry mends"
+
+
+def test_the_waits_double_up_to_the_longest() -> None:
+    restarts = Restarts("scores")
+    waits = [restarts.after(f"TimeoutException {number}", 4) for number in range(9)]
+    assert waits == [1, 2, 4, 8, 16, 32, LONGEST_WAIT_S, LONGEST_WAIT_S, LONGEST_WAIT_S]
+
+
+def test_the_same_failure_at_the_same_place_is_named_in_the_end() -> None:
+    restarts = Restarts("scores")
+    for _ in range(SAME_FAILURES - 1):
+        restarts.after(ODD, 4)
+    with pytest.raises(ChurnError, match=r"query scores failed 3 times at the same place: Job aborted\. Trying again"):
+        restarts.after(ODD, 4)
+
+
+def test_who_gets_on_in_between_starts_anew() -> None:
+    restarts = Restarts("scores")
+    assert [restarts.after(ODD, batch) for batch in (4, 4, 5, 5, 6)] == [1, 2, 1, 2, 1]
+
+
+def test_different_failures_are_not_the_same() -> None:
+    restarts = Restarts("scores")
+    for number in range(20):
+        restarts.after(f"odd {number}", 4)
+
+
+@pytest.mark.parametrize("words", PASSING)
+def test_the_troubles_of_others_are_waited_for(words: str) -> None:
+    restarts = Restarts("scores")
+    for _ in range(20):
+        restarts.after(f"org.apache: {words} of it", 4)
+
+
+@pytest.mark.parametrize("words", LOST)
+def test_lost_events_are_said_at_once(words: str) -> None:
+    with pytest.raises(ChurnError, match=r"no longer holds all events that the query scores .* Start a new epoch"):
+        Restarts("scores").after(f"It failed: {words}", 4)
