@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import cast
+from typing import cast, get_args
 
 from churn.errors import ChurnError
 from churn.settings import Mode
@@ -35,6 +35,6 @@ def as_speed(speed: str) -> float | None:
 
 def as_mode(mode: str | None) -> Mode | None:
     """One of the stream's modes."""
-    if mode not in (None, "realtime", "microbatch"):
-        raise ChurnError(f"{mode} is not a mode.", "Say realtime or microbatch.")
+    if mode not in (None, *get_args(Mode)):
+        raise ChurnError(f"{mode} is not a mode.", "Say auto, realtime or microbatch.")
     return cast("Mode | None", mode)

@@ -71,6 +71,42 @@ STREAM_DROPPED = Gauge(
 STREAM_BATCHES = Counter(
     "churn_stream_batches_total", "Batches that were completed, by mode.", ["mode"], registry=STREAM
 )
+STREAM_BATCH_SECONDS = Histogram(
+    "churn_stream_batch_seconds",
+    "How long a batch took; one of real-time mode lasts as long as the setting says.",
+    ["mode"],
+    buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600),
+    registry=STREAM,
+)
+STREAM_PAUSE_SECONDS = Histogram(
+    "churn_stream_pause_seconds",
+    "What of a batch was not its work: planning it and writing down that it begins and ends.",
+    ["mode"],
+    buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12),
+    registry=STREAM,
+)
+STREAM_STATE_BYTES = Gauge(
+    "churn_stream_state_bytes",
+    "Memory of the state, by operator, at the end of the last batch.",
+    ["operator"],
+    registry=STREAM,
+)
+STREAM_MODE = Gauge(
+    "churn_stream_mode", "1 for the mode in which events are scored, else 0.", ["mode"], registry=STREAM
+)
+STREAM_MODEL = Gauge("churn_stream_model", "1 for the model that scores, else absent.", ["model"], registry=STREAM)
+STREAM_LAG = Gauge(
+    "churn_stream_lag_events", "Records of the events topic that were not read yet, some seconds ago.", registry=STREAM
+)
+STREAM_LAG_SECONDS = Gauge(
+    "churn_stream_lag_seconds", "How long they would take at the pace of the last ten seconds.", registry=STREAM
+)
+STREAM_STARTS = Counter(
+    "churn_stream_starts_total",
+    "Starts of the scoring query, by reason: begin, live, backlog, model or failure.",
+    ["reason"],
+    registry=STREAM,
+)
 
 # From the scores topic into Redis, `churn publish`.
 

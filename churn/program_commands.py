@@ -18,7 +18,7 @@ Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for a first mo
 
 def stream(
     mode: Annotated[
-        str | None, typer.Option(help="realtime or microbatch; by default the setting stream.mode.")
+        str | None, typer.Option(help="auto, realtime or microbatch; by default the setting stream.mode.")
     ] = None,
     wait: Wait = 0.0,
 ) -> None:
@@ -67,7 +67,7 @@ def demo(
     ] = "",
     mode: Annotated[
         str | None,
-        typer.Option(help="realtime or microbatch; by default microbatch for --speed max, realtime otherwise."),
+        typer.Option(help="auto, realtime or microbatch; by default microbatch for --speed max, auto otherwise."),
     ] = None,
     users: Annotated[int, typer.Option(help="How many simulated listeners, 150 or more.")] = 300,
     seconds: Annotated[
@@ -88,7 +88,7 @@ def demo(
     plan = whole.Plan(
         events=events,
         speed=chosen,
-        mode=as_mode(mode) or ("microbatch" if chosen is None else "realtime"),
+        mode=as_mode(mode) or ("microbatch" if chosen is None else "auto"),
         users=users,
         seconds=seconds,
         port=port,

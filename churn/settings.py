@@ -26,7 +26,7 @@ DAY_MS = 86_400_000
 
 CalibrationKind = Literal["sigmoid", "isotonic"]
 CandidateKind = Literal["logistic", "forest", "boosting"]
-Mode = Literal["realtime", "microbatch"]
+Mode = Literal["auto", "realtime", "microbatch"]
 
 
 _HEAP = r"^[1-9][0-9]*[mg]$"
@@ -57,7 +57,7 @@ class Redis(_Section):
 class Stream(_Section):
     """The Spark query."""
 
-    mode: Mode = "realtime"
+    mode: Mode = "auto"
     checkpoint: Path = Path("var/checkpoint")
     shuffle_partitions: int = Field(2, ge=1)
     dedupe_window_days: float = Field(
@@ -67,6 +67,8 @@ class Stream(_Section):
         "5 minutes", pattern=_INTERVAL, description="checkpoint interval of real-time mode, not its latency"
     )
     max_offsets_per_trigger: int = Field(100_000, ge=1, description="size of a micro-batch while catching up")
+    live_lag: int = Field(5_000, ge=0, description="auto: real-time mode begins when at most so many events wait")
+    backlog_lag: int = Field(100_000, ge=1, description="auto: it is left when more than so many wait for 10 s")
     driver_memory: str = Field("2g", pattern=_HEAP)
     metrics_port: int = Field(9101, ge=0, le=65535)
 

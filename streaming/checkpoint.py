@@ -59,6 +59,20 @@ def read(checkpoint: Path) -> int | None:
     return number
 
 
+def position(query: Path, topic: str) -> dict[int, int]:
+    """How far a query's last committed batch has read a topic, by partition; empty before the first.
+
+    Spark writes what a batch reads to `offsets/N`: a version, a line of settings, a line per source; and when it is
+    done, `commits/N`.
+    """
+    try:
+        committed = max(int(file.name) for file in (query / "commits").iterdir() if file.name.isdigit())
+        lines = (query / "offsets" / str(committed)).read_text().splitlines()
+        return {int(partition): int(offset) for partition, offset in json.loads(lines[2])[topic].items()}
+    except (OSError, ValueError, KeyError, IndexError):
+        return {}
+
+
 def _is_empty(checkpoint: Path) -> bool:
     """Whether nothing is there but what a program that was killed while it wrote the facts has left."""
     return checkpoint.is_dir() and all(file.name.startswith("epoch.") for file in checkpoint.iterdir())

@@ -11,23 +11,25 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from churn import metrics
 from streaming.dead_letters import OBSERVED
+from streaming.modes import Running
+from streaming.open_batch import OpenBatch
 
-_LIVE_NAMES = {
-    "number of duplicates dropped": "duplicate",
-    "number of rows which are dropped by watermark": "late",
-}
+_DROPPED = ("duplicate", "late")
 
 
 class Progress:
     """Counts every batch once: completed ones by their reports, the open one by what its tasks say meanwhile.
 
     Args:
-        spark: the session, asked for the open batch; a batch of real-time mode is open for minutes.
+        spark: the session, asked for the open batch.
+
+    Attributes:
         mode: of the scoring query.
     """
 
-    def __init__(self, spark: SparkSession, mode: str) -> None:
-        self._spark, self._mode = spark, mode
+    def __init__(self, spark: SparkSession, mode: Running) -> None:
+        self.mode = mode
+        self._open_batch = OpenBatch(spark)
         self._noted: dict[str, int] = {}
         self._dropped: Counter[str] = Counter()
 
@@ -39,32 +41,37 @@ class Progress:
                 self._noted[facts["name"]] = facts["batchId"]
                 self._count(facts)
 
-    def publish(self) -> None:
-        """Brings the metrics of what was dropped up to date."""
-        now = self._dropped + (self._open() if self._mode == "realtime" else Counter())
-        for reason in _LIVE_NAMES.values():
-            metrics.STREAM_DROPPED.labels(reason).set(now[reason])
+    def completed(self, query: str) -> int:
+        """The last batch that a query completed since the start of this program, -1 for none."""
+        return self._noted.get(query, -1)
+
+    def publish(self) -> int:
+        """Brings the metrics of what was dropped up to date.
+
+        Returns:
+            How many records the open batch has read so far; 0 in micro-batch mode, whose batches are short.
+        """
+        open_ = self._open_batch.counts() if self.mode == "realtime" else Counter[str]()
+        for reason in _DROPPED:
+            metrics.STREAM_DROPPED.labels(reason).set(self._dropped[reason] + open_[reason])
+        return open_["read"]
 
     def _count(self, facts: dict[str, Any]) -> None:
         for kind, count in facts.get("observedMetrics", {}).get(OBSERVED, {}).items():
             metrics.STREAM_RECORDS.labels(kind).inc(count)
         if facts["name"] == "scores":
-            metrics.STREAM_BATCHES.labels(self._mode).inc()
-            for operator in facts["stateOperators"]:
-                self._dropped["late"] += operator["numRowsDroppedByWatermark"]
-                self._dropped["duplicate"] += operator["customMetrics"].get("numDroppedDuplicateRows", 0)
+            metrics.STREAM_BATCHES.labels(self.mode).inc()
+            self._count_scores(facts)
 
-    def _open(self) -> Counter[str]:
-        """What the running batch has dropped so far. Spark has no public way to ask; its own web page asks here."""
-        dropped: Counter[str] = Counter()
-        store = self._spark._jsparkSession.sharedState().statusStore()
-        executions = store.executionsList()
-        for at in range(executions.size()):
-            execution = executions.apply(at)
-            if execution.completionTime().isEmpty():
-                values = store.executionMetrics(execution.executionId())
-                for metric in map(execution.metrics().apply, range(execution.metrics().size())):
-                    reason, value = _LIVE_NAMES.get(metric.name()), values.get(metric.accumulatorId())
-                    if reason and value.isDefined():
-                        dropped[reason] += int(value.get().replace(",", ""))
-        return dropped
+    def _count_scores(self, facts: dict[str, Any]) -> None:
+        operators = facts["stateOperators"]
+        for operator in operators:
+            self._dropped["late"] += operator["numRowsDroppedByWatermark"]
+            self._dropped["duplicate"] += operator["customMetrics"].get("numDroppedDuplicateRows", 0)
+            metrics.STREAM_STATE_BYTES.labels(operator["operatorName"]).set(operator["memoryUsedBytes"])
+        took_ms = facts["durationMs"]
+        metrics.STREAM_BATCH_SECONDS.labels(self.mode).observe(took_ms["triggerExecution"] / 1000)
+        # What is not the work itself: planning, and writing down that a batch begins and ends.
+        metrics.STREAM_PAUSE_SECONDS.labels(self.mode).observe(
+            (took_ms["triggerExecution"] - took_ms.get("addBatch", 0)) / 1000
+        )

@@ -7,9 +7,10 @@ from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn.parsing import parse
 from churn.settings import Settings
+from streaming.modes import Running
 
 
-def read_records(spark: SparkSession, settings: Settings) -> DataFrame:
+def read_records(spark: SparkSession, settings: Settings, mode: Running) -> DataFrame:
     """The events topic from its beginning: `value, received_ms, topic, partition, offset`."""
     reader = (
         spark.readStream.format("kafka")
@@ -18,7 +19,7 @@ def read_records(spark: SparkSession, settings: Settings) -> DataFrame:
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
     )
-    if settings.stream.mode == "microbatch":
+    if mode == "microbatch":
         # Small enough batches that no partition runs far ahead of another: the watermark is one for all.
         reader = reader.option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
     return reader.load().select(

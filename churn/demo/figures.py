@@ -41,6 +41,7 @@ class Figures:
         books: what the view says the scores came to.
         logged_out, dead_letters, late, duplicates: what the stream says of the records that became no score.
         latency_ms: quantiles, from the broker's stamp to readable in Redis; None before the first score.
+        mode: in which the stream runs; None before it does.
     """
 
     sent: int
@@ -50,6 +51,7 @@ class Figures:
     late: int
     duplicates: int
     latency_ms: dict[str, float | None]
+    mode: str | None = None
 
     @property
     def accounted(self) -> int:
@@ -80,6 +82,7 @@ def look(view: View, stream_port: int, publish_port: int, sent: Sent) -> Figures
         late=counted("churn_stream_dropped", "late"),
         duplicates=counted("churn_stream_dropped", "duplicate"),
         latency_ms={name: _number(publish.get(_LATENCY[name])) for name in _LATENCY},
+        mode=next((name for name in ("realtime", "microbatch") if counted("churn_stream_mode", name)), None),
     )
 
 
@@ -94,7 +97,7 @@ def _number(value: float | None) -> float | None:
 
 
 def closing(figures: Figures, mode: str, model_version: str, java: str, elapsed_s: float) -> dict[str, Any]:
-    """The JSON object that a demo prints at its end."""
+    """The JSON object that a demo prints at its end; its mode is the one that was planned where none ever ran."""
     return {
         "events_sent": figures.sent,
         "events_opened": figures.books.events_opened,
@@ -106,7 +109,7 @@ def closing(figures: Figures, mode: str, model_version: str, java: str, elapsed_
         "duplicates": figures.duplicates,
         "logged_out": figures.logged_out,
         "heartbeats": figures.books.heartbeats,
-        "mode": mode,
+        "mode": figures.mode or mode,
         "latency_ms": figures.latency_ms,
         "model_version": model_version,
         "versions": _versions(java),

@@ -33,7 +33,7 @@ class Plan:
 
     events: Path | None = None
     speed: float | None = SIMULATED_SPEED
-    mode: Mode = "realtime"
+    mode: Mode = "auto"
     users: int = 300
     seconds: float | None = None
     port: int = 0

@@ -63,6 +63,7 @@ def environment(mode: Mode, servers: Servers, kafka: Kafka, models: Path, var: P
         "CHURN_STREAM__CHECKPOINT": str(var / "checkpoint"),
         "CHURN_STREAM__MAX_OFFSETS_PER_TRIGGER": "2000",  # several batches
         "CHURN_STREAM__METRICS_PORT": str(port),
+        "CHURN_HEARTBEAT__PER_SECOND": "0",  # the tests say themselves what comes
         "CHURN_PUBLISH__METRICS_PORT": str(free_port()),
     }
 

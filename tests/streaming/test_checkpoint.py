@@ -69,3 +69,28 @@ def test_what_is_not_a_checkpoint_is_left_alone(tmp_path: Path, what: str) -> No
 def test_the_facts_name_the_feature_table(tmp_path: Path) -> None:
     checkpoint.epoch(tmp_path, 1)
     assert json.loads((tmp_path / FACTS).read_text()) == {"epoch": 1, "features": table_hash()}
+
+
+def batch(query: Path, number: int, offsets: str, committed: bool = True) -> None:
+    (query / "offsets").mkdir(parents=True, exist_ok=True)
+    (query / "commits").mkdir(exist_ok=True)
+    (query / "offsets" / str(number)).write_text(f'v1\n{{"batchWatermarkMs":0}}\n{offsets}')
+    (query / "offsets" / f".{number}.crc").write_text("")
+    if committed:
+        (query / "commits" / str(number)).write_text('v1\n{"nextBatchWatermarkMs":0}')
+
+
+def test_the_position_is_that_of_the_last_committed_batch(tmp_path: Path) -> None:
+    assert checkpoint.position(tmp_path, "events") == {}
+    for number in (8, 9, 10):
+        batch(tmp_path, number, f'{{"events":{{"0":{number},"1":{2 * number}}}}}', committed=number < 10)
+    assert checkpoint.position(tmp_path, "events") == {0: 9, 1: 18}
+    batch(tmp_path, 10, '{"events":{"0":10,"1":20}}')
+    assert checkpoint.position(tmp_path, "events") == {0: 10, 1: 20}
+    assert checkpoint.position(tmp_path, "another") == {}
+
+
+@pytest.mark.parametrize("offsets", ["", "{", "-"])
+def test_a_position_that_cannot_be_read_is_none(tmp_path: Path, offsets: str) -> None:
+    batch(tmp_path, 0, offsets)
+    assert checkpoint.position(tmp_path, "events") == {}

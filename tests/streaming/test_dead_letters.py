@@ -47,13 +47,12 @@ def letters(kafka: Kafka) -> list[dict[str, Any]]:
 def test_whatever_is_no_event_is_a_letter_however_large_it_is(
     spark: SparkSession, kafka: Kafka, tmp_path: Path
 ) -> None:
-    from streaming import job  # noqa: PLC0415 (brings pyspark)
-    from streaming.source import read_records  # noqa: PLC0415
+    from streaming import queries  # noqa: PLC0415 (brings pyspark)
 
     rubbish = b"no event \xff"
     stamped_ms = sent(kafka, [encode(VALID), rubbish, LARGE, None, encode({**VALID, "level": "gold"})])
-    settings = Settings(kafka=kafka, stream=Stream(mode="microbatch", checkpoint=tmp_path))
-    query = job.write_dead_letters(read_records(spark, settings), settings)
+    settings = Settings(kafka=kafka, stream=Stream(checkpoint=tmp_path))
+    query = queries.letters(spark, settings)
     try:
         query.processAllAvailable()
     finally:

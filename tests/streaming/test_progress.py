@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from churn import metrics
+from streaming.modes import Running
 from streaming.progress import Progress
 
 
@@ -28,15 +29,18 @@ class Query:
     def complete(self, batch: int, rows: int = 10, late: int = 0, duplicates: int = 0, **observed: int) -> None:
         operators = [
             {
+                "operatorName": "dedupe",
+                "memoryUsedBytes": 1000 + batch,
                 "numRowsDroppedByWatermark": late,
                 "customMetrics": {"numDroppedDuplicateRows": duplicates},
             },
-            {"numRowsDroppedByWatermark": 0, "customMetrics": {}},
+            {"operatorName": "sums", "memoryUsedBytes": 1, "numRowsDroppedByWatermark": 0, "customMetrics": {}},
         ]
         report = {
             "name": self.name,
             "batchId": batch,
             "numInputRows": rows,
+            "durationMs": {"triggerExecution": 900, "addBatch": 700},
             "stateOperators": operators if self.name == "scores" else [],
         }
         if observed:
@@ -70,23 +74,34 @@ class Sequence:
         return self._values[at]
 
 
-def execution(number: int, dropped: dict[str, str | None], ended: bool = False) -> Any:
-    names = list(dropped)
-    plan = [
-        SimpleNamespace(name=lambda name=name: name, accumulatorId=lambda at=at: at) for at, name in enumerate(names)
+Counted = dict[tuple[str, str], str | None]
+
+
+def execution(number: int, counted: Counted, ended: bool = False) -> Any:
+    """An execution whose plan has one node for each count: what it is called, what is counted, and how much."""
+
+    def metric(at: int, name: str) -> Any:
+        return SimpleNamespace(name=lambda: name, accumulatorId=lambda: at)
+
+    nodes = [
+        SimpleNamespace(name=lambda node=node: node, metrics=lambda at=at, name=name: Sequence([metric(at, name)]))
+        for at, (node, name) in enumerate(counted)
     ]
+    values = list(counted.values())
     return SimpleNamespace(
         executionId=lambda: number,
         completionTime=lambda: Option("12:00" if ended else None),
-        metrics=lambda: Sequence(plan),
-        values=SimpleNamespace(get=lambda at: Option(dropped[names[at]])),
+        graph=SimpleNamespace(allNodes=lambda: Sequence(nodes)),
+        values=SimpleNamespace(get=lambda at: Option(values[at])),
     )
 
 
 def spark(*executions: Any) -> SparkSession:
     by_number = {each.executionId(): each for each in executions}
     store = SimpleNamespace(
-        executionsList=lambda: Sequence(list(executions)), executionMetrics=lambda number: by_number[number].values
+        executionsList=lambda: Sequence(list(executions)),
+        executionMetrics=lambda number: by_number[number].values,
+        planGraph=lambda number: by_number[number].graph,
     )
     session = SimpleNamespace(
         _jsparkSession=SimpleNamespace(sharedState=lambda: SimpleNamespace(statusStore=lambda: store))
@@ -136,18 +151,42 @@ def test_the_queries_do_not_hide_each_others_batches() -> None:
 DUPLICATES, LATE = "number of duplicates dropped", "number of rows which are dropped by watermark"
 
 
-@pytest.mark.parametrize(("mode", "open_late", "open_duplicates"), [("realtime", 1200, 3), ("microbatch", 0, 0)])
-def test_the_open_batch_of_real_time_mode_is_seen(mode: str, open_late: int, open_duplicates: int) -> None:
-    running = execution(4, {"other": "99", DUPLICATES: "3", LATE: "1,200"})
-    ended = execution(3, {DUPLICATES: "50", LATE: "50"}, ended=True)
-    silent = execution(5, {DUPLICATES: None})
+@pytest.mark.parametrize(
+    ("mode", "late", "duplicates", "rows"), [("realtime", 1200, 3, 14_002), ("microbatch", 0, 0, 0)]
+)
+def test_the_open_batch_of_real_time_mode_is_seen(mode: Running, late: int, duplicates: int, rows: int) -> None:
+    read = "number of output rows"
+    running = execution(
+        4,
+        {
+            ("RealTimeStreamScan", read): "14,002",
+            ("RealTimeStreamScan", "other"): "99",
+            ("Project", read): "88",
+            ("Dedupe", DUPLICATES): "3",
+            ("Dedupe", LATE): "1,200",
+        },
+    )
+    ended = execution(3, {("Dedupe", DUPLICATES): "50", ("Dedupe", LATE): "50"}, ended=True)
+    silent = execution(5, {("Dedupe", DUPLICATES): None})
     progress, query = Progress(spark(ended, running, silent), mode), Query("scores")
     query.complete(0, late=5, duplicates=6)
     note(progress, query)
     for _ in range(2):  # what is open is not added up
-        progress.publish()
-    assert value("churn_stream_dropped", reason="late") == 5 + open_late
-    assert value("churn_stream_dropped", reason="duplicate") == 6 + open_duplicates
+        assert progress.publish() == rows
+    assert value("churn_stream_dropped", reason="late") == 5 + late
+    assert value("churn_stream_dropped", reason="duplicate") == 6 + duplicates
+
+
+def test_a_batch_tells_how_long_it_took_how_long_it_paused_and_how_large_the_state_is() -> None:
+    progress, query = Progress(spark(), "realtime"), Query("scores")
+    before = [value(f"churn_stream_{what}_seconds_sum", mode="realtime") for what in ("batch", "pause")]
+    query.complete(7)
+    assert progress.completed("scores") == -1
+    note(progress, query)
+    assert progress.completed("scores") == 7
+    after = [value(f"churn_stream_{what}_seconds_sum", mode="realtime") for what in ("batch", "pause")]
+    assert [now - then for now, then in zip(after, before, strict=True)] == pytest.approx([0.9, 0.2])
+    assert value("churn_stream_state_bytes", operator="dedupe") == 1007
 
 
 DAY_MS = 86_400_000

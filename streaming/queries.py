@@ -1,0 +1,74 @@
+"""The two queries of the stream: events to scores, and rubbish to dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+from churn import topics
+from churn.rolling import rolling_features
+from churn.settings import Settings
+from streaming.dead_letters import dead_letters
+from streaming.modes import Running
+from streaming.records import to_records
+from streaming.source import dedupe, events_of_users, read_records
+
+SCORES, DEAD_LETTERS = "scores", "dead-letters"
+DEAD_LETTER_INTERVAL = "2 seconds"
+
+Scorer = Callable[[DataFrame], DataFrame]
+
+
+def slots(settings: Settings) -> int:
+    """Task slots for both queries at once.
+
+    Real-time mode holds a slot for every task of every stage for as long as it runs, and the dead letters need
+    their own: with too few they take those free at a batch's end, and the real-time query dies.
+    """
+    sources = topics.partitions(settings.kafka, settings.kafka.events_topic)
+    return 2 * sources + 2 * settings.stream.shuffle_partitions
+
+
+def scores(
+    spark: SparkSession, settings: Settings, mode: Running, score: Scorer, epoch: int, horizon_days: int
+) -> StreamingQuery:
+    """Starts the scoring query."""
+    return write_scores(
+        read_records(spark, settings, mode)
+        .transform(events_of_users)
+        .transform(dedupe, settings.stream.dedupe_window_days)
+        .transform(rolling_features)
+        .transform(score)
+        .transform(to_records, epoch, horizon_days),
+        settings,
+        mode,
+    )
+
+
+def write_scores(records: DataFrame, settings: Settings, mode: Running) -> StreamingQuery:
+    """Starts the writing of score records."""
+    writer = _to_kafka(records, settings, SCORES, settings.kafka.scores_topic).outputMode("update")
+    if mode == "realtime":
+        realtime = {"realTime": settings.stream.realtime_batch}  # not yet among the types that pyspark declares
+        return writer.trigger(**realtime).start()
+    return writer.trigger(processingTime="0 seconds").start()
+
+
+def letters(spark: SparkSession, settings: Settings) -> StreamingQuery:
+    """Starts the dead-letter query, always in micro-batches."""
+    records = read_records(spark, settings, "microbatch").transform(dead_letters)
+    writer = _to_kafka(records, settings, DEAD_LETTERS, settings.kafka.dead_letters_topic)
+    return writer.outputMode("append").trigger(processingTime=DEAD_LETTER_INTERVAL).start()
+
+
+def _to_kafka(frame: DataFrame, settings: Settings, name: str, topic: str) -> DataStreamWriter:
+    return (
+        frame.writeStream.queryName(name)
+        .format("kafka")
+        .option("kafka.bootstrap.servers", settings.kafka.bootstrap)
+        .option("topic", topic)
+        .option("checkpointLocation", str(settings.stream.checkpoint / name))
+    )

@@ -1,0 +1,167 @@
+"""Keeps both queries running: in the right mode, with the chosen model, and again after a failure."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from py4j.protocol import Py4JError
+from pyspark.sql.streaming.query import StreamingQuery
+
+from churn import metrics
+from churn.bundle import Bundle
+from churn.following import Following
+from churn.settings import Mode
+from streaming.lag import Lag
+from streaming.modes import AutoMode, Running
+from streaming.progress import Progress
+from streaming.queries import DEAD_LETTERS, SCORES, Scorer
+from streaming.restarts import Restarts, brief
+
+log = structlog.get_logger()
+
+WATCH_S = 1.0
+
+
+@dataclass(frozen=True)
+class Starting:
+    """How a query is started; the supervisor knows nothing else of Spark.
+
+    Attributes:
+        load: a bundle to the step that scores; takes seconds, and does not disturb a query that runs.
+        scores: starts the scoring query.
+        letters: starts the dead-letter query.
+    """
+
+    load: Callable[[Bundle], Scorer]
+    scores: Callable[[Running, Scorer, Bundle], StreamingQuery]
+    letters: Callable[[], StreamingQuery]
+
+
+class Supervisor:
+    """Runs both queries. Every change of the scoring query is a new start on the same checkpoint.
+
+    Args:
+        starting: of the queries.
+        model: to begin with.
+        mode: of the settings.
+        auto: decides between the modes.
+        lag: what waits.
+        progress: counts what was done.
+        following: tells of another model.
+    """
+
+    def __init__(
+        self,
+        starting: Starting,
+        model: Bundle,
+        mode: Mode,
+        auto: AutoMode,
+        lag: Lag,
+        progress: Progress,
+        following: Following,
+    ) -> None:
+        self._starting, self._model, self._auto = starting, model, auto
+        self._lag, self._progress, self._following = lag, progress, following
+        self._fixed = mode != "auto"
+        self._mode: Running = auto.first(lag.look(0, time.monotonic())) if mode == "auto" else mode
+        self._scorer = starting.load(model)
+        self._running: dict[str, StreamingQuery] = {}
+        self._restarts = {name: Restarts(name) for name in (SCORES, DEAD_LETTERS)}
+        self._again_s: dict[str, float] = {}
+
+    def run(self, stopping: threading.Event) -> None:
+        """Runs until `stopping` is set.
+
+        Raises:
+            ChurnError: a query cannot go on, with its reason.
+            Py4JError, OSError: the JVM is gone.
+        """
+        try:
+            self._start(DEAD_LETTERS, "begin")
+            self._start(SCORES, "begin")
+            while not stopping.wait(WATCH_S):
+                self.look(time.monotonic())
+        finally:
+            # A signal to the whole group ends the JVM too: then there is nothing left to stop.
+            with contextlib.suppress(Py4JError, OSError):
+                for name in list(self._running):
+                    self._stop(name)
+
+    def look(self, now_s: float) -> None:
+        """What is done every second: counts, lag, failures, mode, model.
+
+        Args:
+            now_s: a clock that only goes forward, seconds.
+
+        Raises:
+            ChurnError: a query cannot go on.
+        """
+        for query in self._running.values():
+            self._progress.note(query)
+        lag = self._lag.look(self._progress.publish(), now_s)
+        for name in (DEAD_LETTERS, SCORES):
+            self._revive(name, now_s)
+        chosen = self._following.look()
+        if chosen is not None:
+            self._swap(chosen)
+        elif not self._fixed and SCORES in self._running:
+            self._change_mode(self._auto.next(self._mode, lag, now_s), lag)
+
+    def _revive(self, name: str, now_s: float) -> None:
+        """Starts a query again that has failed, after a while."""
+        query = self._running.get(name)
+        if query is not None and not query.isActive:
+            told = str(query.exception() or "")
+            del self._running[name]
+            wait_s = self._restarts[name].after(told, self._progress.completed(name))
+            log.warning("a query failed and is started again", query=name, reason=brief(told), wait_s=wait_s)
+            self._again_s[name] = now_s + wait_s
+        elif query is None and now_s >= self._again_s.get(name, 0.0):
+            self._start(name, "failure")
+
+    def _swap(self, chosen: Bundle) -> None:
+        """Scores by another model; it is loaded before the old one stops."""
+        try:
+            self._scorer = self._starting.load(chosen)
+        except Exception as error:  # whatever Spark finds wrong with it, the old one goes on
+            log.warning(
+                "the chosen model is not taken; the old one goes on", model=chosen.version, error=brief(str(error))
+            )
+            return
+        log.info("scoring by another model", model=chosen.version, before=self._model.version)
+        self._model = chosen
+        self._restart("model")
+
+    def _change_mode(self, mode: Running, lag: int) -> None:
+        if mode != self._mode:
+            log.info("changing the mode", mode=mode, before=self._mode, lag=lag)
+            self._mode = mode
+            self._restart("live" if mode == "realtime" else "backlog")
+
+    def _restart(self, reason: str) -> None:
+        if SCORES in self._running:  # otherwise it waits for its next start anyway
+            self._stop(SCORES)
+            self._start(SCORES, reason)
+
+    def _stop(self, name: str) -> None:
+        query = self._running.pop(name)
+        query.stop()
+        self._progress.note(query)
+
+    def _start(self, name: str, reason: str) -> None:
+        if name == DEAD_LETTERS:
+            self._running[name] = self._starting.letters()
+            return
+        self._progress.mode = self._mode
+        self._running[name] = self._starting.scores(self._mode, self._scorer, self._model)
+        metrics.STREAM_STARTS.labels(reason).inc()
+        for mode in ("realtime", "microbatch"):
+            metrics.STREAM_MODE.labels(mode).set(mode == self._mode)
+        metrics.STREAM_MODEL.clear()
+        metrics.STREAM_MODEL.labels(self._model.version).set(1)
+        log.info("scoring", mode=self._mode, model=self._model.version, reason=reason)
