@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from churn import cli, doctor, model_commands
+from churn import cli, doctor, letter_commands, model_commands
 from churn.demo import SIMULATED_SPEED
 from churn.doctor import Finding
 from churn.settings import PROJECT
@@ -52,15 +52,18 @@ def test_the_help_of_a_demo_tells_the_speed_it_takes_by_default() -> None:
     assert f"by default {SIMULATED_SPEED:.0f}" in " ".join(said.output.split())
 
 
-MODEL_COMMANDS = [
-    command.name or command.callback.__name__ for command in model_commands.app.registered_commands if command.callback
+GROUPED = [
+    (group, command.name or command.callback.__name__)
+    for group, module in (("models", model_commands), ("dead-letters", letter_commands))
+    for command in module.app.registered_commands
+    if command.callback
 ]
 
 
-@pytest.mark.parametrize("command", MODEL_COMMANDS)
-def test_the_help_of_every_command_for_models_has_an_example(command: str) -> None:
-    said = CliRunner().invoke(cli.app, ["models", command, "--help"], terminal_width=200)
-    assert re.search(rf"Example: churn models {command}\b", said.output), said.output
+@pytest.mark.parametrize(("group", "command"), GROUPED)
+def test_the_help_of_every_grouped_command_has_an_example(group: str, command: str) -> None:
+    said = CliRunner().invoke(cli.app, [group, command, "--help"], terminal_width=200)
+    assert re.search(rf"Examples?: churn {group} {command}\b", said.output), said.output
 
 
 def test_no_command_is_help() -> None:
