@@ -78,6 +78,7 @@ for _command in (
     log_commands.bootstrap,
     program_commands.stream,
     program_commands.publish,
+    program_commands.rebuild,
     program_commands.serve,
     log_commands.replay,
     log_commands.simulate,

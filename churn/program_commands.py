@@ -45,6 +45,19 @@ def publish(wait: Wait = 0.0) -> None:
     job.run(configuration.load(), until_signal(), wait)
 
 
+def rebuild(
+    replace: Annotated[bool, typer.Option(help="Take out the scores that Redis holds first; alerts stay.")] = False,
+) -> None:
+    """Fill an empty Redis from the scores topic: every score, bands set silently. The API may be read meanwhile.
+
+    Example: churn rebuild
+    """
+    from streaming import rebuild as job
+
+    users = job.rebuild(configuration.load(), say, until_signal(), replace)
+    say(f"Redis holds the scores of {users:,} users.")
+
+
 def serve() -> None:
     """Answer HTTP requests and show the first page until Ctrl-C or SIGTERM.
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from churn.errors import ChurnError
+from churn.events import TS_MAX_MS, TS_MIN_MS, USER_ID_MAX
 from churn.outcomes import Status
+
+# One absurd record would stay in the compacted topic, and an event clock that it has moved never goes back.
+_User = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
+_Time = Annotated[int, Field(ge=TS_MIN_MS, lt=TS_MAX_MS)]
+_Count = Annotated[int, Field(ge=0, lt=2**53)]  # beyond that Redis' numbers are not exact
+_Chance = Annotated[float, Field(ge=0, le=1 + 1e-9)]  # a sum of two may be a rounding above
+_Model = Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{1,64}$")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,22 +46,22 @@ class Score:
     # Nothing that is not finite, of another type or of another name gets past here.
     __pydantic_config__ = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")
 
-    user_id: str
-    epoch: int
-    version: int
-    as_of: int
-    last_event: int | None = None  # Spark leaves out what is null
-    events: int
-    opened: int
-    heartbeats: int
-    level: str
+    user_id: _User
+    epoch: _Count
+    version: _Count
+    as_of: _Time
+    last_event: _Time | None = None  # Spark leaves out what is null
+    events: _Count
+    opened: _Count
+    heartbeats: _Count
+    level: Literal["free", "paid"]
     status: Status
-    p_cancel: float
-    p_lapse: float
-    risk: float
+    p_cancel: _Chance
+    p_lapse: _Chance
+    risk: _Chance
     features: Mapping[str, float]
-    model_version: str
-    received_ms: int | None = None
+    model_version: _Model
+    received_ms: _Count | None = None
 
 
 FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Score))

@@ -158,7 +158,7 @@ local function drop_old_alerts(clock)
 end
 
 -- Returns the first letter of a churn.view.Verdict.
-local function apply(score, rules, wall_ms, done)
+local function apply(score, rules, wall_ms, done, silent)
   local books, p = done.books[score.epoch_text], policy_of(score.model_version, rules)
   local key = 'churn:user:' .. score.user_id
   local old = read_old(key)
@@ -171,7 +171,7 @@ local function apply(score, rules, wall_ms, done)
   local band = band_of(p, score, old.band, comparable and score.as_of_ms < done.hold_until)
   local rested = not old.alerted_at or score.as_of_ms - old.alerted_at >= p.cool_down_ms
   local alerted_at = old.alerted_at
-  if comparable and band == 'high' and old.band ~= 'high' and rested then
+  if comparable and band == 'high' and old.band ~= 'high' and rested and not silent then
     if raise_alert(score, old.band, wall_ms) then
       books.alerts = books.alerts + 1
     end
@@ -217,7 +217,10 @@ local function read_partitions(args, topic)
     if tonumber(args[at + 1]) > position then
       return nil, string.format('POSITION %s is at %.0f, the batch begins at %s', field, position, args[at + 1])
     end
-    read[args[at]] = { field = field, position = position, comes_next = tonumber(args[at + 2]) }
+    read[args[at]] = {
+      field = field, position = position, comes_next = tonumber(args[at + 2]),
+      silent_until = tonumber(redis.call('HGET', 'churn:silent-until', field) or '0'),
+    }
   end
   return read
 end
@@ -238,7 +241,7 @@ local function apply_all(args, read, rules, done)
       local score = read_score(args, at)
       done.books[score.epoch_text] = done.books[score.epoch_text] or open_books()
       advance(score.as_of_ms, rules.current, done)
-      verdict = apply(score, rules, args[1], done)
+      verdict = apply(score, rules, args[1], done, offset < partition.silent_until)
       partition.position = offset + 1
     end
     done.verdicts[#done.verdicts + 1] = verdict

@@ -16,6 +16,7 @@ The view, all keys under `churn:`:
 `churn:policy:MODEL`       hash   thresholds for the scores of one model, which may be an older one
 `churn:heartbeats`         hash   how often the silent are looked at, :class:`HeartbeatPolicy`
 `churn:offsets`            hash   `topic:partition` to the offset that comes next
+`churn:silent-until`       hash   `topic:partition` to the offset before which no alert is raised: a rebuild
 `churn:books:EPOCH`        hash   what the records of an epoch came to, :class:`Books`
 `churn:epoch`              string the newest epoch seen
 `churn:clock`              string the event clock: the largest `as_of` seen, ms
@@ -25,6 +26,7 @@ The view, all keys under `churn:`:
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -47,6 +49,13 @@ Verdict = Literal["applied", "stale", "passed"]
 """Of a record: it is its user's newest score now; the view had a newer one; the stored position was behind it."""
 
 _VERDICTS: dict[str, Verdict] = {"a": "applied", "s": "stale", "p": "passed"}
+
+
+_OF_SCORES = (
+    "churn:offsets",  # first: from here on a publisher would begin anew
+    "churn:user:*", "churn:history:*", "churn:ranking", "churn:ranking:*", "churn:due", "churn:books:*",
+    "churn:epoch", "churn:clock", "churn:hold-until",
+)  # fmt: skip
 
 
 class View:
@@ -111,6 +120,18 @@ class View:
     def know(self, model_version: str, policy: AlertPolicy) -> None:
         """Sets the thresholds for the scores of one model; without its own it is judged by those in use."""
         self.redis.hset(f"churn:policy:{model_version}", mapping=cast("dict[Any, Any]", asdict(policy)))
+
+    def silence(self, topic: str, until: Mapping[int, int]) -> None:
+        """Raises no alert for records before these offsets, by partition: they were published once, and Redis lost them."""
+        fields = {f"{topic}:{partition}": offset for partition, offset in until.items()}
+        self.redis.hset("churn:silent-until", mapping=cast("dict[Any, Any]", fields))
+
+    def clear_scores(self) -> None:
+        """Takes out all that the scores topic brings, so that it can be brought again; alerts and policy stay."""
+        for pattern in _OF_SCORES:
+            keys = self.redis.scan_iter(pattern, count=1000)
+            while some := list(itertools.islice(keys, 1000)):
+                self.redis.unlink(*some)
 
     def publish(
         self, topic: str, records: Iterable[tuple[int, int, Score]], wall_ms: int, read: Mapping[int, tuple[int, int]]
@@ -208,6 +229,10 @@ class View:
     def position(self, topic: str, partition: int) -> int:
         """The offset of the scores topic that comes next."""
         return int(cast("str | None", self.redis.hget("churn:offsets", f"{topic}:{partition}")) or 0)
+
+    def silent_until(self, topic: str, partition: int) -> int:
+        """The offset before which no alert is raised."""
+        return int(cast("str | None", self.redis.hget("churn:silent-until", f"{topic}:{partition}")) or 0)
 
     def user_ids(self) -> list[str]:
         """Every user in the view, whatever the status. Scans: for tests and checks."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, cast
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast, get_type_hints
 
 from churn.outcomes import Band
 from churn.scores import Score
@@ -86,16 +87,19 @@ def user_score(user_id: str, found: Mapping[str, str]) -> UserScore:
     )
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
-    "int": int,
-    "float": float,
-    "int | None": lambda text: int(text) if text != "" else None,
+_READERS: dict[Any, Callable[[str], Any]] = {
+    int: int,
+    float: float,
+    int | None: lambda text: int(text) if text != "" else None,
 }
+
+
+@cache
+def _readers(kind: Callable[..., Any]) -> dict[str, Callable[[str], Any]]:
+    """What turns the text of each field of a dataclass into its type."""
+    return {name: _READERS.get(type_, lambda text: text) for name, type_ in get_type_hints(kind).items()}
 
 
 def typed(kind: Callable[..., Any], found: Mapping[str, Any]) -> Any:
     """A dataclass out of a hash; what it does not know is left out."""
-    known = {field.name: str(field.type) for field in fields(cast("Any", kind)) if field.name in found}
-    return kind(
-        **{name: _READERS[type_](found[name]) if type_ in _READERS else found[name] for name, type_ in known.items()}
-    )
+    return kind(**{name: read(found[name]) for name, read in _readers(kind).items() if name in found})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from churn.errors import ChurnError
@@ -19,8 +20,12 @@ NEW_EPOCH = (
 """What to do when a checkpoint cannot be gone on with. The old topic would count twice what the openings hold."""
 
 
-def epoch(checkpoint: Path, now_ms: int) -> int:
-    """The epoch of a checkpoint; a new checkpoint starts a new one, larger than any before it.
+def epoch(checkpoint: Path, new: Callable[[], int]) -> int:
+    """The epoch of a checkpoint.
+
+    Args:
+        checkpoint: the folder.
+        new: tells the epoch of a checkpoint that does not have one yet.
 
     Raises:
         ChurnError: the checkpoint was made for another feature table, or is not one of ours.
@@ -30,10 +35,10 @@ def epoch(checkpoint: Path, now_ms: int) -> int:
         return held
     checkpoint.mkdir(parents=True, exist_ok=True)
     file = checkpoint / FACTS
-    written = file.with_suffix(f".{os.getpid()}")
-    written.write_text(json.dumps({"epoch": now_ms, "features": table_hash()}))
+    written, begun = file.with_suffix(f".{os.getpid()}"), new()
+    written.write_text(json.dumps({"epoch": begun, "features": table_hash()}))
     written.replace(file)
-    return now_ms
+    return begun
 
 
 def read(checkpoint: Path) -> int | None:

@@ -18,6 +18,7 @@ from churn.settings import Settings
 from streaming import checkpoint, queries
 from streaming.lag import Lag
 from streaming.modes import AutoMode
+from streaming.newest_epoch import newest_epoch
 from streaming.progress import Progress
 from streaming.supervisor import Starting, Supervisor
 
@@ -39,7 +40,10 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     ready = None if wait_s else bundle.load(settings.models)
     metrics.serve(metrics.STREAM, settings.stream.metrics_port, "stream.metrics_port")
     topics.ensure(settings.kafka)
-    epoch = checkpoint.epoch(settings.stream.checkpoint, int(time.time() * 1000))
+    # Larger than any before it, even where the clock has been set back since: otherwise all its scores would be old.
+    epoch = checkpoint.epoch(
+        settings.stream.checkpoint, lambda: max(int(time.time() * 1000), newest_epoch(settings) + 1)
+    )
     spark = session.start(
         "churn stream",
         slots=queries.slots(settings),

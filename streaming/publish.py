@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import redis
 import structlog
-from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from churn import bundle, metrics, topics
-from churn.errors import ChurnError
-from churn.scores import Score, decode
 from churn.settings import Settings
 from churn.view import View
 from streaming.heartbeats import Heartbeats
-from streaming.latency import Latency
+from streaming.publisher import Publisher, connected
 from streaming.thresholds import Thresholds
-from streaming.unreadable import UnreadableScores
 
 log = structlog.get_logger()
-
-METADATA_AGE_MS = 60_000
-"""How often it looks whether the scores topic has got more partitions."""
 
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 
@@ -48,7 +37,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     heartbeats = Heartbeats(view, settings)
     topics.ensure(settings.kafka)
     metrics.serve(metrics.PUBLISH, settings.publish.metrics_port, "publish.metrics_port")
-    consumer = _consumer(settings)
+    consumer = connected(settings)
     publisher = Publisher(settings, view, consumer, thresholds, heartbeats)
     pause_s = _FIRST_RETRY_S
     try:
@@ -72,120 +61,3 @@ def _trouble(error: redis.RedisError | KafkaError) -> str:
     if isinstance(error, redis.ResponseError):  # it lost its data, say, or went back in time
         return "Redis refuses; going on from the position that it holds"
     return "Redis does not answer; waiting"
-
-
-def _consumer(settings: Settings) -> KafkaConsumer:
-    try:
-        # No consumer group: the position is kept with the data, in Redis.
-        return KafkaConsumer(
-            bootstrap_servers=settings.kafka.bootstrap,
-            bootstrap_timeout_ms=topics.BOOTSTRAP_TIMEOUT_MS,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=settings.publish.max_poll_records,
-            metadata_max_age_ms=METADATA_AGE_MS,
-        )
-    except (KafkaError, OSError, ValueError) as error:
-        raise topics.unreachable(settings.kafka, error) from None
-
-
-def resume(consumer: KafkaConsumer, view: View, topic: str) -> dict[int, int]:
-    """Sets the consumer to the positions that Redis holds, and returns them by partition.
-
-    Raises:
-        ChurnError: a position lies beyond the topic's end: the two do not belong together.
-        KafkaError: the broker does not answer.
-    """
-    partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-    consumer.assign(partitions)
-    ends = consumer.end_offsets(partitions)
-    held: dict[int, int] = {}
-    for partition in partitions:
-        position = held[partition.partition] = view.position(topic, partition.partition)
-        if position > ends[partition]:
-            raise ChurnError(
-                f"Redis has applied {topic} up to offset {position} of partition {partition.partition}, "
-                f"but the topic ends at {ends[partition]}: they do not belong together.",
-                "Empty that Redis database, or name another one in the setting redis.url.",
-            )
-        consumer.seek(partition, position)
-    return held
-
-
-class Publisher:
-    """One consumer's work.
-
-    Args:
-        settings: of everything.
-        view: where the scores go.
-        consumer: of the scores topic.
-        thresholds: by which bands are decided.
-        heartbeats: sent while nothing waits to be published.
-
-    Attributes:
-        reached: the offset that comes next, by partition.
-    """
-
-    def __init__(
-        self, settings: Settings, view: View, consumer: KafkaConsumer, thresholds: Thresholds, heartbeats: Heartbeats
-    ) -> None:
-        self._topic, self._most = settings.kafka.scores_topic, settings.publish.max_poll_records
-        self._view, self._consumer = view, consumer
-        self._thresholds, self._heartbeats = thresholds, heartbeats
-        self._unreadable, self._latency = UnreadableScores(settings.kafka), Latency()
-        self.reached: dict[int, int] = {}
-
-    def resume(self) -> None:
-        """Prepares the view and goes to where it says that publishing was.
-
-        Raises:
-            ChurnError: the view belongs to another release, or to another topic.
-            redis.RedisError, KafkaError: one of the two does not answer.
-        """
-        self._thresholds.prepare(self._view)
-        self.reached = resume(self._consumer, self._view, self._topic)
-        log.info("publishing")
-
-    def publish(self, stopping: threading.Event) -> None:
-        """Publishes until `stopping` is set or the topic has got more partitions."""
-        assigned = len(self._consumer.assignment())
-        try:
-            while not stopping.is_set() and len(self._consumer.partitions_for_topic(self._topic) or ()) <= assigned:
-                polled: dict[TopicPartition, Sequence[Any]] = self._consumer.poll(timeout_ms=250)
-                if polled:
-                    self.apply(polled)
-                if sum(map(len, polled.values())) < self._most:
-                    self._thresholds.follow(self._view)
-                    self._heartbeats.beat(time.monotonic())
-        finally:
-            self._unreadable.close()
-
-    def apply(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Applies what was polled, in one call of Redis, and moves on behind it."""
-        messages = [message for batch in polled.values() for message in batch]
-        records = list(_readable(messages, self._unreadable))
-        self._thresholds.know(self._view, {score.model_version for _, _, score in records})
-        # Also beyond records that are not applied, so that they are not met again after a restart.
-        read_to = {partition.partition: batch[-1].offset + 1 for partition, batch in polled.items()}
-        read = {number: (self.reached[number], position) for number, position in read_to.items()}
-        verdicts = self._view.publish(self._topic, records, int(time.time() * 1000), read)
-        self.reached.update(read_to)
-        newest = [score for (_, _, score), verdict in zip(records, verdicts, strict=True) if verdict == "applied"]
-        self._latency.note(newest, int(time.time() * 1000))
-        for verdict, count in Counter(verdicts).items():
-            metrics.PUBLISH_RECORDS.labels(verdict).inc(count)
-        for partition, position in read_to.items():
-            metrics.PUBLISH_POSITION.labels(partition).set(position)
-
-
-def _readable(messages: Iterable[Any], unreadable: UnreadableScores) -> Iterator[tuple[int, int, Score]]:
-    """Decodes records; one that cannot be read is a dead letter and does not hold up its neighbours."""
-    for message in messages:
-        if message.value is None:
-            continue
-        try:
-            yield message.partition, message.offset, decode(message.value)
-        except ChurnError as error:
-            log.warning("a score cannot be read", partition=message.partition, offset=message.offset, error=str(error))
-            metrics.PUBLISH_RECORDS.labels("unreadable").inc()
-            unreadable.bury(message)

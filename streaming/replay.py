@@ -19,6 +19,9 @@ HOUR_MS = 3_600_000
 _AT_ONCE: dict[str, Any] = {"linger_ms": 0}
 _FULL_BATCHES: dict[str, Any] = {"linger_ms": 20, "batch_size": 262_144, "compression_type": "lz4"}
 
+LARGEST_BYTES = (1 << 20) - 2048
+"""Of a line: a producer's limit for a record, less its key and its head."""
+
 
 @dataclass
 class Sent:
@@ -28,11 +31,13 @@ class Sent:
         events: lines handed to Kafka; all of them are acknowledged when the replay has returned.
         with_user: those of somebody logged in.
         ts: the newest event time among them, ms.
+        too_large: lines left out because Kafka takes no record of their size.
     """
 
     events: int = 0
     with_user: int = 0
     ts: int = 0
+    too_large: int = 0
 
     def add(self, ts: int | None, user: str) -> None:
         """Counts a line; `ts` is None for one that is no event."""
@@ -53,7 +58,7 @@ def replay(
     """Sends lines until they end or `stopping` is set, and returns when all of them are acknowledged.
 
     A line that is no event is sent as it is, at once: what becomes of it is the stream's decision, and it is counted
-    there.
+    there. One that is larger than Kafka takes is left out.
     Every event hour is flushed, so that no partition of the topic runs ahead of another.
 
     Args:
@@ -85,6 +90,9 @@ def replay(
                     (wait or stopping.wait)(wait_s)
             if stopping.is_set() or refused:
                 break
+            if len(line) > LARGEST_BYTES:  # sent, it would end the replay, and every later one at the same place
+                sent.too_large += 1
+                continue
             # As the stream reads it: half a surrogate pair is "?".
             key = user.encode(errors="replace") or None
             out.send(kafka.events_topic, line, key=key).add_errback(refused.append)

@@ -53,6 +53,33 @@ def test_decode_refuses_what_is_no_record(raw: bytes) -> None:
         decode(raw)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"as_of": 10**18},
+        {"as_of": 0},
+        {"last_event": 10**18},
+        {"risk": 1e300},
+        {"p_cancel": -0.1},
+        {"level": "gold"},
+        {"events": -1},
+        {"version": 2**53},
+        {"user_id": ""},
+        {"user_id": "7" * 257},
+        {"model_version": "../m1"},
+        {"model_version": "m\u0000"},
+        {"model_version": "m" * 65},
+    ],
+)
+def test_a_record_that_would_spoil_the_view_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ChurnError, match=f"cannot be read: {next(iter(changes))}"):
+        decode(_encoded(**changes))
+
+
+def test_a_risk_that_is_a_rounding_above_one_is_read() -> None:
+    assert decode(_encoded(risk=1 + 2**-52)).risk > 1
+
+
 @given(st.binary(max_size=60))
 def test_decode_refuses_any_bytes_in_one_way(raw: bytes) -> None:
     with pytest.raises(ChurnError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from churn.errors import ChurnError
 from churn.settings import Kafka, Settings, Stream
 from streaming import job, queries
 from streaming.modes import Running
+from streaming.newest_epoch import newest_epoch
 from streaming.restarts import Restarts
+from tests.streaming.test_publish import SCORE, send
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -93,9 +96,24 @@ def test_when_the_jvm_is_gone_its_silence_does_not_hide_the_sentence(
     monkeypatch.setattr(job.bundle, "load", lambda _: SimpleNamespace(version="m1"))
     monkeypatch.setattr(job.metrics, "serve", lambda *_: None)
     monkeypatch.setattr(job.topics, "ensure", lambda _: None)
+    monkeypatch.setattr(job, "newest_epoch", lambda _: 0)
     monkeypatch.setattr(job.queries, "slots", lambda _: 1)
     monkeypatch.setattr(job.session, "start", lambda *_, **__: Gone(error))
     monkeypatch.setattr(job, "Lag", lambda *_: SimpleNamespace(look=lambda *_: 0, close=lambda: None))
     settings = Settings(var=tmp_path, stream=Stream(checkpoint=tmp_path / "checkpoint"))
     with pytest.raises(ChurnError, match=r"^The JVM is gone .* Start it again"):
         job.run(settings, threading.Event())
+
+
+@pytest.mark.servers
+def test_a_new_epoch_is_larger_than_any_that_a_score_tells_of(kafka: Kafka) -> None:
+    settings = Settings(kafka=kafka)
+    assert newest_epoch(settings) == 0
+    send(kafka, [replace(SCORE, user_id=str(user), epoch=1000 + user % 7) for user in range(40)])
+    assert newest_epoch(settings) in range(1000, 1007)
+    send(kafka, [replace(SCORE, user_id=str(user), epoch=5000) for user in range(40)])
+    assert newest_epoch(settings) == 5000
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    producer.send(kafka.scores_topic, b"rubbish", partition=0)
+    producer.close()
+    assert newest_epoch(settings) == 5000

@@ -131,9 +131,22 @@ def test_it_waits_as_the_pace_says(kafka: Kafka) -> None:
 
 
 @pytest.mark.servers
-def test_a_line_the_broker_does_not_take_is_told(kafka: Kafka) -> None:
+def test_a_line_that_kafka_does_not_take_is_left_out_and_counted(kafka: Kafka) -> None:
+    largest = b"x" * job.LARGEST_BYTES
+    sent = replay(kafka, [event(0, "7"), largest, largest + b"x", event(1, "7")])
+    assert (sent.events, sent.with_user, sent.too_large) == (3, 2, 1)
+    assert len(arrived(kafka)) == 3
+
+
+@pytest.mark.servers
+def test_an_event_that_the_broker_refuses_is_told(kafka: Kafka) -> None:
+    narrow = kafka.model_copy(update={"events_topic": f"{kafka.events_topic}.narrow"})
+    admin = topics.connect(kafka)
+    size = {"max.message.bytes": "1000"}
+    admin.create_topics({narrow.events_topic: {"num_partitions": 1, "replication_factor": 1, "configs": size}})
+    admin.close()
     with pytest.raises(ChurnError, match="Kafka did not acknowledge an event"):
-        replay(kafka, [event(0, "7"), b"x" * 5_000_000])
+        replay(narrow, [event(0, "7"), b"x" * 2000])
 
 
 @pytest.mark.parametrize("bootstrap", ["127.0.0.1:1", "127.0.0.1:port"])
