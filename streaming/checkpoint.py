@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def position(query: Path, topic: str) -> dict[int, int]:
         return {int(partition): int(offset) for partition, offset in json.loads(lines[2])[topic].items()}
     except (OSError, ValueError, KeyError, IndexError):
         return {}
+
+
+def clear_uncommitted(query: Path) -> None:
+    """Takes away what a query has left that was killed before its first commit.
+
+    Real-time mode commits at the end of a batch, which may be minutes after its start. Spark refuses the state that it
+    finds then; nothing of it is needed, because without a commit everything is read again.
+    """
+    if any(file.name.isdigit() for file in (query / "commits").glob("*")):
+        return
+    for left in ("state", "offsets"):
+        shutil.rmtree(query / left, ignore_errors=True)
 
 
 def _is_empty(checkpoint: Path) -> bool:

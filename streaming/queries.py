@@ -11,6 +11,7 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 from churn import topics
 from churn.rolling import rolling_features
 from churn.settings import Settings
+from streaming import checkpoint
 from streaming.dead_letters import dead_letters
 from streaming.modes import Running
 from streaming.records import to_records
@@ -36,6 +37,7 @@ def scores(
     spark: SparkSession, settings: Settings, mode: Running, score: Scorer, epoch: int, horizon_days: int
 ) -> StreamingQuery:
     """Starts the scoring query."""
+    checkpoint.clear_uncommitted(settings.stream.checkpoint / SCORES)
     return write_scores(
         read_records(spark, settings, mode)
         .transform(events_of_users)

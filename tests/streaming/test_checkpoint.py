@@ -94,3 +94,13 @@ def test_the_position_is_that_of_the_last_committed_batch(tmp_path: Path) -> Non
 def test_a_position_that_cannot_be_read_is_none(tmp_path: Path, offsets: str) -> None:
     batch(tmp_path, 0, offsets)
     assert checkpoint.position(tmp_path, "events") == {}
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_what_was_never_committed_is_taken_away(tmp_path: Path, committed: bool) -> None:
+    checkpoint.clear_uncommitted(tmp_path / "not there yet")
+    batch(tmp_path, 0, '{"events":{"0":1}}', committed)
+    (tmp_path / "state" / "0").mkdir(parents=True)
+    (tmp_path / "metadata").write_text("{}")
+    checkpoint.clear_uncommitted(tmp_path)
+    assert [(tmp_path / name).exists() for name in ("state", "offsets", "metadata")] == [committed, committed, True]
