@@ -14,6 +14,9 @@ SAME_FAILURES = 3
 LOST = ("data may have been lost", "OffsetOutOfRangeException")
 """What Spark's source and Kafka's consumer say when events have gone: aged out, or the topic was deleted."""
 
+DAMAGED = ("Incomplete log file", "Failed to read log file", "CANNOT_LOAD_STATE_STORE", "is corrupted")
+"""What Spark says of a checkpoint with a file that was cut short or is missing."""
+
 PASSING = (
     "TimeoutException",
     "DisconnectException",
@@ -51,13 +54,16 @@ class Restarts:
             batch: the last batch that was completed, -1 for none.
 
         Raises:
-            ChurnError: events that were still to be read are gone, or the query fails for ever at this place.
+            ChurnError: events that were still to be read are gone, the checkpoint is damaged, or the query fails for
+                ever at this place.
         """
         if any(words in told for words in LOST):  # Spark's own advice would go on with wrong balances
             raise ChurnError(
                 f"Kafka no longer holds all events that the query {self.query} had still to read.", checkpoint.NEW_EPOCH
             )
         reason = brief(told)
+        if any(words in told for words in DAMAGED):
+            raise ChurnError(f"The checkpoint of the query {self.query} is damaged: {reason}.", checkpoint.NEW_EPOCH)
         if self._place != batch:
             self._place, self._wait_s, self._same = batch, FIRST_WAIT_S, []
         if not any(words in told for words in PASSING):

@@ -58,6 +58,28 @@ def test_events_that_are_gone_are_told_and_not_passed_over(
     assert "Start it again" not in told
 
 
+@pytest.mark.servers
+@pytest.mark.spark
+@pytest.mark.parametrize("log", ["offsets", "commits"])
+def test_a_checkpoint_file_that_was_cut_short_is_named(
+    spark: SparkSession, kafka: Kafka, tmp_path: Path, log: str
+) -> None:
+    settings = Settings(kafka=kafka, stream=Stream(checkpoint=tmp_path))
+    for _ in range(2):
+        _send(kafka, 5)
+        query = queries.write_scores(records(spark, settings, "microbatch"), settings, "microbatch")
+        query.processAllAvailable()
+        query.stop()
+    (tmp_path / "scores" / log / "1").write_bytes(b"")
+    query = queries.write_scores(records(spark, settings, "microbatch"), settings, "microbatch")
+    deadline_s = time.monotonic() + 60
+    while query.isActive and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    named = rf"checkpoint of the query scores is damaged: .*scores/{log}/1.* Start a new epoch"
+    with pytest.raises(ChurnError, match=named):
+        Restarts("scores").after(str(query.exception()), -1)
+
+
 def _lose(kafka: Kafka, loss: str) -> None:
     admin = topics.connect(kafka)
     if loss == "aged out":
