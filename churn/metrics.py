@@ -136,22 +136,23 @@ PUBLISH_POSITION = Gauge(
 )
 
 
-def serve(registry: CollectorRegistry, port: int, setting: str) -> None:
-    """Answers `/metrics` on the loopback interface, from a thread of its own.
+def serve(registry: CollectorRegistry, host: str, port: int, section: str) -> None:
+    """Answers `/metrics` from a thread of its own.
 
     Args:
         registry: of the program.
+        host: address of this machine on which it listens.
         port: where; 0 takes a free one.
-        setting: the name of the setting that chose it, for the error.
+        section: of the settings that chose both, for the error.
 
     Raises:
-        ChurnError: the port is taken.
+        ChurnError: the port is taken, or the host is none of this machine.
     """
     try:
-        server, _ = start_http_server(port, addr="127.0.0.1", registry=registry)
+        server, _ = start_http_server(port, addr=host, registry=registry)
     except OSError as error:
         raise ChurnError(
-            f"Metrics cannot be served at port {port} ({error.strerror}).",
-            f"Choose another one in the setting {setting}.",
+            f"Metrics cannot be served at {host}, port {port} ({error.strerror or error}).",
+            f"Choose another one in the settings {section}.metrics_host and {section}.metrics_port.",
         ) from None
-    log.info("serving metrics", url=f"http://127.0.0.1:{server.server_port}/metrics")
+    log.info("serving metrics", url=f"http://{host}:{server.server_port}/metrics")

@@ -70,6 +70,7 @@ class Stream(_Section):
     live_lag: int = Field(5_000, ge=0, description="auto: real-time mode begins when at most so many events wait")
     backlog_lag: int = Field(100_000, ge=1, description="auto: it is left when more than so many wait for 10 s")
     driver_memory: str = Field("2g", pattern=_HEAP)
+    metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(9101, ge=0, le=65535)
 
 
@@ -77,6 +78,7 @@ class Publish(_Section):
     """From the scores topic into Redis."""
 
     max_poll_records: int = Field(500, ge=1)
+    metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(9102, ge=0, le=65535)
 
 

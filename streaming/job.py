@@ -38,7 +38,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     """
     # Without waiting it is refused now, not after the JVM has started.
     ready = None if wait_s else bundle.load(settings.models)
-    metrics.serve(metrics.STREAM, settings.stream.metrics_port, "stream.metrics_port")
+    metrics.serve(metrics.STREAM, settings.stream.metrics_host, settings.stream.metrics_port, "stream")
     topics.ensure(settings.kafka)
     # Larger than any before it, even where the clock has been set back since: otherwise all its scores would be old.
     epoch = checkpoint.epoch(

@@ -36,7 +36,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     view = View.connect(settings.redis.url)
     heartbeats = Heartbeats(view, settings)
     topics.ensure(settings.kafka)
-    metrics.serve(metrics.PUBLISH, settings.publish.metrics_port, "publish.metrics_port")
+    metrics.serve(metrics.PUBLISH, settings.publish.metrics_host, settings.publish.metrics_port, "publish")
     consumer = connected(settings)
     publisher = Publisher(settings, view, consumer, thresholds, heartbeats)
     pause_s = _FIRST_RETRY_S

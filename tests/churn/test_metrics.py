@@ -17,7 +17,7 @@ from churn.errors import ChurnError
 @pytest.mark.parametrize(("registry", "program"), [(metrics.STREAM, "stream"), (metrics.PUBLISH, "publish")])
 def test_a_program_tells_of_itself_alone_and_says_where(registry: CollectorRegistry, program: str) -> None:
     with capture_logs() as logs:
-        metrics.serve(registry, 0, "some.port")
+        metrics.serve(registry, "127.0.0.1", 0, "some")
     [said] = logs
     assert said["log_level"] == "info"
     with urllib.request.urlopen(said["url"], timeout=5) as answer:
@@ -27,6 +27,6 @@ def test_a_program_tells_of_itself_alone_and_says_where(registry: CollectorRegis
 
 
 def test_a_taken_port_names_its_setting() -> None:
-    taken = pytest.raises(ChurnError, match=r"cannot be served at port .* setting some\.port")
+    taken = pytest.raises(ChurnError, match=r"cannot be served at 127\.0\.0\.1, port .* settings some\.metrics_host")
     with socket.create_server(("127.0.0.1", 0)) as other, taken:
-        metrics.serve(metrics.STREAM, other.getsockname()[1], "some.port")
+        metrics.serve(metrics.STREAM, "127.0.0.1", other.getsockname()[1], "some")
