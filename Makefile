@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench notebook lock clean
+.PHONY: help setup demo test check bench chaos notebook lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench: setup ## Measure: likeness of the simulator, latency of a live stream, th
 	@$(BIN)/python benchmarks/latency.py
 	@$(BIN)/python benchmarks/backlog.py
 	@$(BIN)/python benchmarks/backlog.py --mode realtime
+
+chaos: setup ## Kill every part of a running system with signal 9, again and again: make chaos KILLS=30 SEED=1
+	@CHAOS_KILLS=$(or $(KILLS),30) CHAOS_SEED=$(or $(SEED),1) $(BIN)/pytest -s tests/e2e/test_chaos.py
 
 notebook: setup ## Run docs/sparkify.ipynb anew: make notebook LOG=FILE
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r conf/notebook.lock
