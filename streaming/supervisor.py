@@ -82,8 +82,9 @@ class Supervisor:
             Py4JError, OSError: the JVM is gone.
         """
         try:
-            self._start(DEAD_LETTERS, "begin")
+            # Scores first: after a crash it is they that somebody waits for.
             self._start(SCORES, "begin")
+            self._start(DEAD_LETTERS, "begin")
             while not stopping.wait(WATCH_S):
                 self.look(time.monotonic())
         finally:
