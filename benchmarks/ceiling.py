@@ -29,8 +29,9 @@ from churn.history import open_history
 from churn.outcomes import OUTCOMES
 from training import evaluate
 from training.metrics import Foreseen, figures
-from training.rows import fingerprint, kept, to_pandas
+from training.rows import kept, to_pandas
 from training.snapshots import snapshots
+from training.span import span
 from training.splits import Split, Splits
 
 TEMPERAMENTS = 4
@@ -62,8 +63,7 @@ def main() -> None:
 def read(log: Path, settings: configuration.Settings) -> pd.DataFrame:
     """Training rows as `churn train` makes them."""
     with open_history(log, "ceiling", settings.var, lambda line: print(line, file=sys.stderr)) as history:
-        facts = fingerprint(history.events)
-        made = snapshots(history.events, settings.labels, (facts["first_ms"], facts["last_ms"]))
+        made = snapshots(history.events, settings.labels, span(history.events, print))
         names = dict.fromkeys((*evaluate.KEPT, *NAMES))
         return to_pandas(kept(made, settings.training.max_rows)[0].select(*names))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import IO
 
 from churn.errors import ChurnError
 from churn.events import TS_MAX_MS, TS_MIN_MS
@@ -22,7 +23,11 @@ SUFFIXES = (".json", ".jsonl", ".json.gz", ".json.bz2", ".json.zst")
 GAP_DAYS = 30
 """A log that is silent for longer is two logs, or holds an event whose clock was wrong."""
 
+LINE_MAX = 1 << 20
+"""Bytes of a line that are read: Kafka takes no longer record. A whole log may be one line, if it is no JSON lines."""
+
 _STRIDE = 100_000
+_CUT = 1 << 10
 _LINES_TO_JUDGE = 1000
 _WANTED = "It must have one JSON object a line, with ts, userId, page and so on."
 
@@ -51,13 +56,15 @@ class Survey:
 def lines(path: Path) -> Iterator[bytes]:
     """The lines of a log that are not empty, without their line ends.
 
+    Of a line longer than :data:`LINE_MAX` only the beginning is given, so marked that nobody can take it for an event.
+
     Raises:
         ChurnError: the file is not there, not to be read, or its compression is broken; it names the line.
     """
     number = 0
     try:
         with open_packed(path) as file:
-            for line in file:
+            for line in _bounded(file):
                 number += 1
                 stripped = line.strip()
                 if stripped:
@@ -68,6 +75,17 @@ def lines(path: Path) -> Iterator[bytes]:
         raise ChurnError(
             f"{path} is broken after line {number} ({error}).", "Fetch or compress the file again."
         ) from None
+
+
+def _bounded(file: IO[bytes]) -> Iterator[bytes]:
+    """Lines as they stand in a file; one that is too long is cut, and its rest is passed over."""
+    while line := file.readline(LINE_MAX):
+        part = line
+        while len(part) == LINE_MAX and not part.endswith(b"\n"):
+            part = file.readline(LINE_MAX)
+            if part.strip():
+                line = line[:_CUT] + b" ..."
+        yield line
 
 
 def stamp(line: bytes) -> tuple[int, str] | None:
@@ -150,5 +168,11 @@ def require(path: Path) -> None:
     """Raises ChurnError unless the file is there, is read to its first event, and has an ending we know."""
     if not path.name.endswith(SUFFIXES):
         raise ChurnError(f"{path} is not a kind of log we read.", f"It should end in {', '.join(SUFFIXES)}.")
-    if not any(stamp(line) for line in islice(lines(path), _LINES_TO_JUDGE)):
-        raise ChurnError(f"{path} holds no listening event.", _WANTED)
+    first = b""
+    for line in islice(lines(path), _LINES_TO_JUDGE):
+        if stamp(line):
+            return
+        first = first or line
+    if first.startswith(b"["):
+        raise ChurnError(f"{path} looks like one JSON array.", "Give one event a line, as jq -c '.[]' writes them.")
+    raise ChurnError(f"{path} holds no listening event.", _WANTED)

@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from churn import calibration
-from churn.bundle import Bundle
+from churn.bundle import Bundle, reading
 from churn.features import FEATURES, Driver, Feature
 from churn.outcomes import OUTCOMES
 from churn.phrases import phrase
@@ -58,9 +58,17 @@ class Explainer:
 
     Args:
         bundle: as `churn.bundle.load` returns it.
+
+    Raises:
+        ChurnError: it lacks a model, its calibration or the typical user.
     """
 
     def __init__(self, bundle: Bundle) -> None:
+        bundle.require_models()
+        with reading(bundle.version):
+            self._calibrations = [calibration.from_card(bundle.card["calibration"][outcome]) for outcome in OUTCOMES]
+            reference: Mapping[str, Any] = bundle.card["reference"]
+            self.reference: dict[str, float] = {feature.name: float(reference[feature.name]) for feature in FEATURES}
         options = onnxruntime.SessionOptions()
         # One user is eight rows: a second thread costs more than it brings.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -68,9 +76,6 @@ class Explainer:
             onnxruntime.InferenceSession(str(bundle.onnx(outcome)), options, providers=["CPUExecutionProvider"])
             for outcome in OUTCOMES
         ]
-        self._calibrations = [calibration.from_card(bundle.card["calibration"][outcome]) for outcome in OUTCOMES]
-        reference: Mapping[str, Any] = bundle.card["reference"]
-        self.reference: dict[str, float] = {feature.name: float(reference[feature.name]) for feature in FEATURES}
 
     def scores(self, features: Matrix) -> Risks:
         """Scores users.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 from churn import event_log, parsing, session
 from churn.errors import ChurnError
 from churn.progress import progress
+from churn.spark_errors import explained
+from churn.spark_paths import literally
 
 PARQUET = ".parquet"
 NEEDED = ("ts", "userId", "sessionId", "itemInSession", "page")
@@ -57,7 +59,7 @@ def open_history(
 
     Raises:
         ChurnError: it is missing, of an unknown kind, cut short, or holds no event; `memory` is no size; the cluster
-            does not answer; or Spark failed for want of disk or memory.
+            does not answer; or Spark failed for want of disk or memory, or died.
     """
     if not HEAP.fullmatch(memory):
         raise ChurnError(f"{memory} is no size of a heap.", "Write it as Java does, such as 6g or 900m.")
@@ -76,12 +78,17 @@ def open_history(
                 brief=size < BRIEF_BYTES,
                 master=master,
             )
-            stack.callback(spark.stop)
+            stack.callback(_stop, spark)
             stack.enter_context(progress(spark, say))
             lines = _lines(spark, plain, parquet)
             yield History(lines, parsing.read_log(lines).persist())
-        except (PySparkException, Py4JError) as error:
-            raise _explained(error, memory, master) from error
+        except (PySparkException, Py4JError, ConnectionError) as error:
+            raise explained(error, memory, master) from error
+
+
+def _stop(spark: SparkSession) -> None:
+    with suppress(Py4JError, OSError):  # the JVM is gone: what is wrong has been said
+        spark.stop()
 
 
 def _files(path: Path) -> list[Path]:
@@ -112,9 +119,9 @@ def _size(file: Path) -> int:
 def _lines(spark: SparkSession, plain: list[Path], parquet: list[Path]) -> DataFrame:
     parts = []
     if plain:
-        parts.append(spark.read.text([str(file) for file in plain]))
+        parts.append(spark.read.text(list(map(literally, plain))))
     if parquet:
-        table = spark.read.parquet(*map(str, parquet))
+        table = spark.read.parquet(*map(literally, parquet))
         if missing := [name for name in NEEDED if name not in table.columns]:
             raise ChurnError(
                 f"The Parquet log has no column {missing[0]}.", f"It needs {', '.join(NEEDED)}, level and registration."
@@ -125,21 +132,3 @@ def _lines(spark: SparkSession, plain: list[Path], parquet: list[Path]) -> DataF
     for other in others:
         first = first.unionByName(other)
     return first
-
-
-def _explained(error: PySparkException | Py4JError, memory: str, master: str | None) -> Exception:
-    text = str(error)
-    if "Java heap space" in text or "OutOfMemoryError" in text or "GC overhead limit" in text:
-        return ChurnError(f"Spark's heap of {memory} is too small for this log.", "Give it more with --memory.")
-    if "JAVA_GATEWAY_EXITED" in text:
-        return ChurnError(f"Java did not start with a heap of {memory}.", "Give it a size that this machine has.")
-    if master and any(sign in text for sign in ("masters are unresponsive", "Could not parse Master URL", "Failed to")):
-        return ChurnError(f"The cluster {master} does not take the job.", "Correct --master, or look at its workers.")
-    if "No space left on device" in text:
-        return ChurnError(
-            "The disk is full: Spark could not keep what it was working on.",
-            "Make room, or set var to a folder on a larger disk.",
-        )
-    if "not a Parquet file" in text or "CANNOT_READ_FILE" in text:
-        return ChurnError("A Parquet file of the log cannot be read: it is damaged or cut short.", "Fetch it again.")
-    return error

@@ -65,19 +65,23 @@ def train(
 
     Example, for 12 GB of JSON: churn train --events logs/ --memory 6g
     """
+    from churn import topics
     from training import job
 
     settings = configuration.load()
     cut_ms = as_ms(until)
-    if openings and cut_ms is None:
-        raise ChurnError("Opening balances need a cut.", "Add --until TIME.")
+    if openings:
+        _require_cut(cut_ms)
     with _history(events, settings, "churn train", memory, master) as history:
+        if openings:
+            topics.ensure(settings.kafka)  # that nobody answers must not be found out after hours of training
         log = history.events
         known = log if cut_ms is None else log.where(log["ts"] <= cut_ms)
-        if openings:
-            _open_balances(log, settings, cut_ms or 0)
         made = job.train(known, out or settings.models, settings, say, accept_suspicious_auc, history.lines)
-    say(f"Model {made.version} is in {made.path} and is the current one.")
+        say(f"Model {made.version} is in {made.path} and is the current one.")
+        # Not before: a run that fails is followed by one with another cut, and every balance would be opened twice.
+        if openings and cut_ms is not None:
+            _open_balances(log, settings, cut_ms)
     say("Look at it: churn models show.")
 
 
@@ -112,9 +116,31 @@ def bootstrap(
     Example: churn bootstrap sparkify.json.gz --until 2018-11-12T00:00:00Z
     """
     settings = configuration.load()
-    cut_ms = as_ms(until) or 0
+    cut_ms = _require_cut(as_ms(until))
     with _history(log_file, settings, "churn bootstrap") as history:
         _open_balances(history.events, settings, cut_ms)
+
+
+def _require_cut(cut_ms: int | None) -> int:
+    """The cut of opening balances, ms since 1970.
+
+    Raises:
+        ChurnError: there is none, or the stream would take no record of that time.
+    """
+    from churn.events import AHEAD_MS, TS_MAX_MS, TS_MIN_MS
+
+    if cut_ms is None:
+        raise ChurnError("Opening balances need a cut.", "Add --until TIME.")
+    if not TS_MIN_MS <= cut_ms < TS_MAX_MS:
+        raise ChurnError(
+            "The cut lies outside the years 2017 to 2030: every opening balance would be a dead letter.",
+            "Correct --until.",
+        )
+    if cut_ms > time.time() * 1000 + AHEAD_MS:
+        raise ChurnError(
+            "The cut lies in the future: every opening balance would be a dead letter.", "Give an --until up to now."
+        )
+    return cut_ms
 
 
 def _open_balances(log: DataFrame, settings: configuration.Settings, cut_ms: int) -> None:
@@ -123,6 +149,10 @@ def _open_balances(log: DataFrame, settings: configuration.Settings, cut_ms: int
 
     topics.ensure(settings.kafka)
     users, opened = send(log, settings.kafka, cut_ms)
+    if not users:
+        raise ChurnError(
+            "No event of a user lies before the cut: there is no balance to open.", "Give a later --until."
+        )
     say(f"Opened {users:,} balances that hold {opened:,} events.")
 
 

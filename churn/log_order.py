@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from churn.event_log import Survey, lines, stamp
+from churn.own_folder import own_folder
 from churn.settings import DAY_MS
-from churn.unpacked import Progress, full_disk, silent
+from churn.unpacked import Progress, full_disk, require_room, silent
 
 _STRIDE = 100_000
 _SPOOLS_OPEN = 64  # a process may have some 1,024 files open, and a log may span more days than that
@@ -38,22 +38,27 @@ def in_order(path: Path, folder: Path, progress: Progress = silent) -> Iterator[
 
     Args:
         path: the log.
-        folder: where the spool files are for as long as the lines are read.
+        folder: where the spool files are for as long as the lines are read; what killed programs left there goes.
         progress: told now and then how many rows are spread; what it raises ends it.
 
     Raises:
-        ChurnError: as :func:`churn.event_log.lines`, or the disk is full.
+        ChurnError: as :func:`churn.event_log.lines`, or the disk is full or about to be.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="spool-", dir=folder) as spool:
+    what = f"{path} could not be sorted"
+
+    def tell(rows: int) -> None:
+        progress(rows)
+        require_room(what, folder)
+
+    with own_folder(folder, "spool-") as spool:
         try:
-            days = _spread(path, Path(spool), progress)
+            days = _spread(path, spool, tell)
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                raise full_disk(f"{path} could not be sorted", folder) from None
+                raise full_disk(what, folder) from None
             raise
         for day in sorted(days):
-            with (Path(spool) / str(day)).open("rb") as file:
+            with (spool / str(day)).open("rb") as file:
                 yield from sorted((line.rstrip(b"\n") for line in file), key=_moment)
 
 

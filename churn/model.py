@@ -10,7 +10,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
-from churn.bundle import Bundle
+from churn.bundle import Bundle, reading
 from churn.calibration import EDGE, Calibration, Sigmoid, from_card
 from churn.features import FEATURES, Feature
 from churn.outcomes import OUTCOMES, Outcome
@@ -49,9 +49,14 @@ def load_scorer(bundle: Bundle) -> Callable[[DataFrame], DataFrame]:
     """Loads both pipelines once and returns the step that scores a frame of features.
 
     The step adds `p_cancel`, `p_lapse`, `risk` and `model_version`.
+
+    Raises:
+        ChurnError: the bundle lacks a model or its calibration.
     """
+    bundle.require_models()
+    with reading(bundle.version):
+        calibrations = {outcome: from_card(bundle.card["calibration"][outcome]) for outcome in OUTCOMES}
     pipelines = [PipelineModel.load(str(bundle.pipeline(outcome))) for outcome in OUTCOMES]
-    calibrations = {outcome: from_card(bundle.card["calibration"][outcome]) for outcome in OUTCOMES}
 
     def score(frame: DataFrame) -> DataFrame:
         kept = frame.columns

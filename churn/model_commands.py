@@ -36,8 +36,9 @@ def list_(models: Models = None) -> None:
     for version in versions(folder):
         try:
             card = bundle.load(folder, version).card
-            kinds = ", ".join(f"{outcome} by {model['kind']}" for outcome, model in card["models"].items())
-            state = f"{kinds}; {card['data']['users']:,} users, {card['data']['days']:g} days"
+            with bundle.reading(version):
+                kinds = ", ".join(f"{outcome} by {model['kind']}" for outcome, model in card["models"].items())
+                state = f"{kinds}; {card['data']['users']:,} users, {card['data']['days']:g} days"
         except ChurnError as error:
             state = str(error)
         typer.echo(f"{'*' if version == current else ' '} {version}  {state}")
@@ -66,11 +67,11 @@ def show(
     if as_json:
         typer.echo(json.dumps(held.card, indent=2))
         return
-    typer.echo(
-        f"{held.version}, made of {held.card['data']['events']:,} events of {held.card['data']['users']:,} users"
-    )
-    for line in table(held.card["metrics"]["test"]):
-        typer.echo(line)
+    with bundle.reading(held.version):
+        data = held.card["data"]
+        head = f"{held.version}, made of {data['events']:,} events of {data['users']:,} users"
+        lines = [head, *table(held.card["metrics"]["test"])]
+    typer.echo("\n".join(lines))
 
 
 def table(metrics: dict[str, Any]) -> Iterator[str]:
@@ -88,17 +89,19 @@ def use(version: Version, models: Models = None) -> None:
     """
     folder = _folder(models)
     held = bundle.load(folder, version)
+    held.require_models()
     bundle.use(folder, held.version)
     typer.echo(f"{held.version} is the current one.")
 
 
 @app.command()
 def verify(version: Version = bundle.CURRENT, models: Models = None) -> None:
-    """Check every file of a bundle against its manifest, and its features against this release.
+    """Check that a bundle holds all it needs, every file against its manifest, and its features against this release.
 
     Example: churn models verify
     """
     held = bundle.load(_folder(models), version)
+    held.require_models()
     typer.echo(f"{held.version}: {len(bundle.manifest(held.path))} files are as they were made, and it fits.")
 
 
@@ -110,11 +113,12 @@ def compare(first: Version, second: Version, models: Models = None) -> None:
     """
     folder = _folder(models)
     left, right = bundle.load(folder, first), bundle.load(folder, second)
-    typer.echo(f"{'':<26} {left.version:<24} {right.version}")
-    for name, one, other in _pairs(left.card, right.card):
-        typer.echo(f"{name:<26} {one:<24} {other}")
-    if left.card["data"]["sum"] != right.card["data"]["sum"]:
-        typer.echo("They were tested on different logs: `churn evaluate` puts both on one.")
+    with bundle.reading(f"{left.version} or {right.version}"):
+        lines = [f"{'':<26} {left.version:<24} {right.version}"]
+        lines += [f"{name:<26} {one:<24} {other}" for name, one, other in _pairs(left.card, right.card)]
+        if left.card["data"]["sum"] != right.card["data"]["sum"]:
+            lines.append("They were tested on different logs: `churn evaluate` puts both on one.")
+    typer.echo("\n".join(lines))
 
 
 def _pairs(left: dict[str, Any], right: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

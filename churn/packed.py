@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 COMPRESSED = (".gz", ".bz2", ".zst")
+_PIECE = 1 << 10
+"""Packed bytes that are unpacked at once. Four of them may hold 128 KiB of one letter, so a file that is made to fill
+a memory gets no further than 32 MiB."""
+
 BROKEN = (OSError, EOFError, ValueError, zlib.error, zstandard.ZstdError)
 """What reading a file that is damaged or cut short may raise."""
 
@@ -47,7 +51,7 @@ class _Zstandard(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         while not self._ready and not self._file.closed:
-            packed = self._file.read(1 << 17)
+            packed = self._file.read(_PIECE)
             if not packed:
                 if not self._frame.eof:
                     raise EOFError("the file ends before its last frame does")

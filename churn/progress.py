@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from py4j.protocol import Py4JError
+from pyspark import StatusTracker
 from pyspark.sql import SparkSession
 
 EVERY_S = 15.0
@@ -20,15 +22,12 @@ def progress(spark: SparkSession, say: Callable[[str], None], every_s: float = E
 
     def watch() -> None:
         told = ""
-        while not done.wait(every_s):
-            stages = [tracker.getStageInfo(stage) for stage in sorted(tracker.getActiveStageIds())]
-            # A stage of a task or two has no progress to tell.
-            long = [stage for stage in stages if stage and stage.numTasks >= FEWEST_TASKS]
-            parts = [f"{stage.numCompletedTasks:,} of {stage.numTasks:,} tasks" for stage in long]
-            line = f"Spark is at work: {'; '.join(parts)}."
-            if parts and line != told:
-                say(line)
-            told = line
+        with suppress(Py4JError, OSError):  # the JVM is gone: whoever works with it says so
+            while not done.wait(every_s):
+                line = _line(tracker)
+                if line and line != told:
+                    say(line)
+                told = line
 
     thread = threading.Thread(target=watch, name="progress", daemon=True)
     thread.start()
@@ -37,3 +36,11 @@ def progress(spark: SparkSession, say: Callable[[str], None], every_s: float = E
     finally:
         done.set()
         thread.join()
+
+
+def _line(tracker: StatusTracker) -> str:
+    """The stages that are at work; empty when each has but a task or two, and so no progress to tell."""
+    stages = [tracker.getStageInfo(stage) for stage in sorted(tracker.getActiveStageIds())]
+    long = [stage for stage in stages if stage and stage.numTasks >= FEWEST_TASKS]
+    parts = [f"{stage.numCompletedTasks:,} of {stage.numTasks:,} tasks" for stage in long]
+    return f"Spark is at work: {'; '.join(parts)}." if parts else ""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
 from pyspark.sql import SparkSession
 
 from churn import jars, java
+from churn.own_folder import own_folder
 from churn.settings import PROJECT
 
 log = structlog.get_logger()
@@ -31,7 +34,8 @@ def start(
         name: of the application.
         slots: tasks that may run at once; more than there are cores is allowed.
         memory: heap of the driver, as Java writes it.
-        local_dir: where Spark may keep its temporary files.
+        local_dir: where Spark may keep its temporary files, in a folder of this process that goes when it ends. What
+            killed ones left there goes now.
         brief: a job of a minute: code that is compiled at once is worth more to it than code that is compiled well.
         master: a Spark cluster; by default `slots` threads of this process.
         shuffle_partitions: tasks after a shuffle; Spark's own default of 200 is for clusters.
@@ -48,15 +52,15 @@ def start(
         PYSPARK_PYTHON=sys.executable,
         PYSPARK_DRIVER_PYTHON=sys.executable,
     )
-    local_dir.mkdir(parents=True, exist_ok=True)
+    own = _until_the_end(local_dir.resolve())
     builder = (
         SparkSession.builder.master(master or f"local[{slots}]")
         .appName(name)
         .config("spark.driver.memory", memory)
         .config("spark.jars", ",".join(str(jar) for jar in sorted(found.connector.glob("*.jar"))))
         .config("spark.sql.shuffle.partitions", shuffle_partitions)
-        .config("spark.local.dir", str(local_dir.resolve()))
-        .config("spark.sql.warehouse.dir", str((local_dir / "warehouse").resolve()))
+        .config("spark.local.dir", str(own))
+        .config("spark.sql.warehouse.dir", str(own / "warehouse"))
     )
     if brief:
         # A tenth less time for a job of a minute: docs/decisions/0004-jvm-options.md.
@@ -65,3 +69,10 @@ def start(
         options = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
         builder = builder.config("spark.driver.extraJavaOptions", options)
     return builder.getOrCreate()
+
+
+def _until_the_end(local_dir: Path) -> Path:
+    """A folder for as long as this process lives: a JVM that is killed, or whose Python is, tidies nothing up."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(own_folder(local_dir, "run-"))

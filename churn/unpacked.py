@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import errno
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from churn.errors import ChurnError
-from churn.locks import taken
+from churn.own_folder import own_folder
 from churn.packed import BROKEN, COMPRESSED, open_packed
 
 Progress = Callable[[int], None]
 """Told now and then how far a long work has come; what it raises ends the work."""
+
+ROOM_BYTES = 1 << 30
+"""Free space below which a log is unpacked no further: a stream and its servers on the same disk must live on."""
 
 _STRIDE_BYTES = 64 << 20
 _CHUNK = 1 << 20
@@ -34,53 +36,51 @@ def plain(path: Path, folder: Path, progress: Progress = silent) -> Iterator[Pat
         progress: told now and then how many bytes there are.
 
     Raises:
-        ChurnError: it is broken, or the disk is full.
+        ChurnError: it is broken, or the disk is full or about to be.
     """
     if path.suffix not in COMPRESSED:
         yield path
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    with _held_file(folder) as (unpacked, name):
-        _unpack(path, unpacked, progress)
-        yield name
+    with own_folder(folder, "unpacked-") as own:
+        readable = own / "log.json"
+        _unpack(path, readable, folder, progress)
+        yield readable
 
 
-def _sweep(folder: Path) -> None:
-    for left in folder.glob("unpacked-*.json"):
-        with suppress(FileNotFoundError), left.open("rb") as file:
-            if taken(file):  # not while the program that made it lives
-                left.unlink()
-
-
-@contextmanager
-def _held_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """A file that is gone afterwards, and locked meanwhile: it has its name only once it has its lock."""
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="new-", delete=False) as file:
-        name = Path(file.name)
-        try:
-            taken(file)
-            name = name.rename(folder / f"unpacked-{name.name.removeprefix('new-')}.json")
-            yield file, name
-        finally:
-            name.unlink(missing_ok=True)
-
-
-def _unpack(path: Path, unpacked: IO[bytes], progress: Progress) -> None:
-    size = 0
+def _unpack(path: Path, readable: Path, folder: Path, progress: Progress) -> None:
+    size, what = 0, f"{path} could not be unpacked"
     try:
-        with open_packed(path) as source:
+        with open_packed(path) as source, readable.open("wb") as unpacked:
             while chunk := source.read(_CHUNK):
                 size += unpacked.write(chunk)
                 if size % _STRIDE_BYTES < len(chunk):
                     progress(size)
-        unpacked.flush()
+                    require_room(what, folder)
     except BROKEN as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise full_disk(f"{path} could not be unpacked", folder=Path(unpacked.name).parent) from None
+            raise full_disk(what, folder) from None
         raise ChurnError(f"{path} cannot be unpacked ({error}).", "Fetch or compress the file again.") from None
 
 
 def full_disk(what: str, folder: Path) -> ChurnError:
     """The error for a disk on which something could not be written."""
-    return ChurnError(f"The disk is full: {what} into {folder}.", "Make room, or set var to a folder on a larger disk.")
+    return ChurnError(f"The disk is full: {what} into {folder}.", _MEND)
+
+
+def require_room(what: str, folder: Path) -> None:
+    """Raises ChurnError when less than :data:`ROOM_BYTES` are free on the disk of a folder.
+
+    Args:
+        what: in words, what is not done for want of room.
+        folder: where to.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < ROOM_BYTES:
+        raise ChurnError(
+            f"Only {free >> 20:,} MiB are free: {what} into {folder}, since {ROOM_BYTES >> 20:,} MiB must stay free "
+            "for whatever else works on that disk.",
+            _MEND,
+        )
+
+
+_MEND = "Make room, or set var to a folder on a larger disk."

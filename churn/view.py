@@ -122,7 +122,7 @@ class View:
         self.redis.hset(f"churn:policy:{model_version}", mapping=cast("dict[Any, Any]", asdict(policy)))
 
     def silence(self, topic: str, until: Mapping[int, int]) -> None:
-        """Raises no alert for records before these offsets, by partition: they were published once, and Redis lost them."""
+        """Raises no alert for records before these offsets, by partition: they were published before a loss."""
         fields = {f"{topic}:{partition}": offset for partition, offset in until.items()}
         self.redis.hset("churn:silent-until", mapping=cast("dict[Any, Any]", fields))
 

@@ -25,7 +25,7 @@ def of(settings: Settings, facts: dict[str, Any], found: Study, rows: DataFrame)
 
     Args:
         settings: that the model is trained with.
-        facts: of the log, as `training.rows.fingerprint` returns them.
+        facts: of the log, as `training.rows.fingerprint` returns them, and `span_ms`, as `training.span` does.
         found: about the candidates.
         rows: all snapshot rows.
     """
@@ -43,6 +43,7 @@ def of(settings: Settings, facts: dict[str, Any], found: Study, rows: DataFrame)
 def _head(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
     """Version, features, settings, data and software."""
     created = datetime.now(UTC)
+    first_ms, last_ms = facts["span_ms"]
     return {
         "version": f"{created:%Y%m%dT%H%M%S%fZ}",
         "created": created.isoformat(timespec="milliseconds"),
@@ -51,7 +52,7 @@ def _head(settings: Settings, facts: dict[str, Any]) -> dict[str, Any]:
         "labels": settings.labels.model_dump(),
         "training": settings.training.model_dump(mode="json"),
         "bands": settings.bands.model_dump(),
-        "data": {**facts, "days": round((facts["last_ms"] - facts["first_ms"]) / DAY_MS, 2)},
+        "data": {**facts, "days": round((last_ms - first_ms) / DAY_MS, 2)},
         "software": {
             "pyspark": pyspark.__version__,
             "numpy": numpy.__version__,

@@ -161,7 +161,7 @@ def shuffled(frame: pd.DataFrame, pairs: Iterable[tuple[Any, Any]], seed: int = 
         seed: of the shuffle.
     """
     rng = np.random.default_rng(seed)
-    users, code = np.unique(frame["user_id"].to_numpy(dtype=str), return_inverse=True)
+    code, users = pd.factorize(frame["user_id"], sort=True)
     leaves = np.bincount(code, frame["cancel"].to_numpy(), len(users)) > 0
     label = rng.permutation(leaves)[code]
     features = frame[list(NAMES)].to_numpy()

@@ -8,13 +8,14 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
-from churn.bundle import Bundle
+from churn.bundle import Bundle, reading
 from churn.model import load_scorer
 from churn.outcomes import OUTCOMES
 from churn.settings import Labels, Settings
 from training import evaluate as evaluation
-from training.rows import fingerprint, kept, require_span, require_unbroken, to_pandas
+from training.rows import fingerprint, kept, to_pandas
 from training.snapshots import FACTS, snapshots
+from training.span import require_span, span
 
 
 def evaluate(held: Bundle, log: DataFrame, settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
@@ -31,23 +32,23 @@ def evaluate(held: Bundle, log: DataFrame, settings: Settings, say: Callable[[st
         the figures tell how well the model remembers, not how well it foresees.
 
     Raises:
-        ChurnError: the log is too short, or silent for weeks.
+        ChurnError: the log is too short, or silent for weeks; or the bundle cannot score.
     """
-    labels = Labels(**held.card["labels"])
+    with reading(held.version):
+        labels, known = Labels(**held.card["labels"]), held.card["data"]["sum"]
+    score = load_scorer(held)
     facts = fingerprint(log)
     say(f"Read {facts['events']:,} events of {facts['users']:,} users.")
-    remembered = facts["sum"] == held.card["data"]["sum"]
+    remembered = facts["sum"] == known
     if remembered:
         say("Beware: the model was trained on this very log. These figures are not about anything it had not seen.")
-    require_unbroken(log)
-    span_ms = (facts["first_ms"], facts["last_ms"])
+    span_ms = span(log, say)
     require_span(labels, span_ms, 1)
     rows, made = kept(snapshots(log, labels, span_ms), settings.training.max_rows)
     say(f"Made {made:,} snapshot rows; scoring them.")
     leaves = (F.col("cancel") + F.col("lapse")).alias("leaves")
-    scored = load_scorer(held)(rows).select(
-        "user_id", "as_of", *FACTS, *OUTCOMES, "paid", "p_cancel", "p_lapse", "risk", leaves
-    )
+    scored = score(rows).select("user_id", "as_of", *FACTS, *OUTCOMES, "paid", "p_cancel", "p_lapse", "risk", leaves)
     metrics = evaluation.report(to_pandas(scored), settings.training.resamples)
     rows.unpersist()
-    return {"model_version": held.version, "data": facts, "trained_on_this_log": remembered, **metrics}
+    data = {**facts, "span_ms": span_ms}
+    return {"model_version": held.version, "data": data, "trained_on_this_log": remembered, **metrics}

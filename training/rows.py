@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
-from churn import event_log
 from churn.errors import ChurnError
-from churn.settings import DAY_MS, Labels
 from training.splits import Cell
 
 _ROWS_PER_PARTITION = 100_000
@@ -40,33 +37,6 @@ def fingerprint(log: DataFrame) -> dict[str, Any]:
             "The log holds no valid event of a user.", "Give a log of Sparkify events, one JSON object a line."
         )
     return facts
-
-
-def require_span(labels: Labels, span_ms: tuple[int, int], parts: int) -> None:
-    """Raises ChurnError where a log is too short to be learnt from: each part of its snapshot dates takes a day."""
-    days = (span_ms[1] - span_ms[0]) / DAY_MS
-    needed = labels.warm_up_days + labels.horizon_days + parts * labels.grid_days
-    if days < needed:
-        raise ChurnError(
-            f"The log spans {days:.1f} days; training needs {needed} (warm-up {labels.warm_up_days}, "
-            f"horizon {labels.horizon_days}, {parts * labels.grid_days} to learn from).",
-            "Give a longer log, or lower labels.warm_up_days or labels.horizon_days.",
-        )
-
-
-def require_unbroken(log: DataFrame) -> None:
-    """Raises ChurnError where a log is silent for weeks: one event with a wrong clock would move its end by years.
-
-    Everybody would then seem to have lapsed on the last day on which they were really looked at.
-    """
-    by_day = log.groupBy(F.floor(F.col("ts") / DAY_MS).alias("day")).agg(F.count("*").alias("events")).collect()
-    found = event_log.gap({row["day"]: row["events"] for row in by_day})
-    if found is not None:
-        before, after = (datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date() for day in found)
-        raise ChurnError(
-            f"The log is silent from {before} to {after}.",
-            "Take out the events with a wrong clock, or give the part on one side of the silence.",
-        )
 
 
 def to_pandas(rows: DataFrame) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 from churn import bundle, jars, java, topics
 from churn.child import in_use
+from churn.demo import data
 from churn.demo.announcement import announced, announcement
 from churn.demo.end import End
 from churn.demo.environment import own_kafka, variables
@@ -99,6 +99,7 @@ class Demo:
 
     def _prepare(self, stack: ExitStack) -> tuple[Path, jars.Jars]:
         stack.callback(claim(self._settings.var).close)
+        data.require_own(self._folder)
         announcement(self._settings.var).unlink(missing_ok=True)  # of a demo that was killed
         deadline_s = time.monotonic() + _HANDOVER_S
         while in_use(self._folder):
@@ -108,8 +109,7 @@ class Demo:
                     f"Programs of a demo that was killed still write into {self._folder}.",
                     "End them, or choose another folder with --var.",
                 )
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir()
+        data.empty(self._folder)
         home = java.java_home(java.cache_dir())
         self._java = java.release(home)
         return home, jars.ensure(PROJECT / ".jars", home / "bin" / "java", self._tell)

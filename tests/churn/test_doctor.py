@@ -37,7 +37,8 @@ def here(tmp_path: Path) -> Settings:
 def seal(models: Path) -> None:
     table = {"hash": table_hash(), "table": bundle.feature_rows()}
     (models / "v7").mkdir(parents=True)
-    bundle.seal(models / "v7", {"version": "v7", "outcomes": list(OUTCOMES), "features": table})
+    card = {"version": "v7", "outcomes": list(OUTCOMES), "features": table, "labels": {"horizon_days": 14}}
+    bundle.seal(models / "v7", {**card, "thresholds": {"medium": 0.2, "high": 0.4}})
     bundle.use(models, "v7")
 
 
@@ -128,7 +129,7 @@ def test_the_checkpoint_is_read_and_not_made(here: Settings) -> None:
     folder = here.stream.checkpoint
     assert doctor.look_at_checkpoint(here) == f"none in {folder}: a new epoch will start"
     assert not folder.exists()
-    checkpoint.epoch(folder, 5)
+    checkpoint.epoch(folder, lambda: 5)
     assert doctor.look_at_checkpoint(here) == f"{folder} counts in epoch 5"
 
 

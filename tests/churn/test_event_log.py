@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import random
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,3 +223,43 @@ def test_require_looks_at_the_ending_and_at_a_few_lines(tmp_path: Path) -> None:
     late = [b"garbage"] * event_log._LINES_TO_JUDGE + [event(START_MS)]
     with pytest.raises(ChurnError, match="holds no listening event"):
         event_log.require(write(tmp_path / "late.json", late))
+
+
+@pytest.mark.parametrize("ending", [".json", ".json.gz", ".json.zst"])
+def test_a_log_that_is_one_array_is_told_and_takes_no_memory(tmp_path: Path, ending: str) -> None:
+    array = b"[" + b",".join([event(START_MS + n) for n in range(300_000)]) + b"]"
+    path = tmp_path / f"log{ending}"
+    path.write_bytes(PACK[ending](array))
+    size = len(array)
+    del array
+    tracemalloc.start()
+    with pytest.raises(ChurnError, match=r"looks like one JSON array\. Give one event a line"):
+        event_log.require(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size > 16 << 20
+    assert peak < 8 << 20
+
+
+def test_an_array_over_several_lines_is_told_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.json", [b"[", *[event(START_MS) + b","] * 5])
+    with pytest.raises(ChurnError, match="looks like one JSON array"):
+        event_log.require(path)
+
+
+def test_a_line_that_is_too_long_is_unreadable_and_its_neighbours_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "LINE_MAX", 200)
+    monkeypatch.setattr(event_log, "_CUT", 100)
+    just = event(START_MS, pad="x" * (200 - len(event(START_MS, pad=""))))
+    assert len(just) == 200
+    over, two = event(START_MS, pad="x" * 200), event(START_MS, pad="")
+    far = two + b" " * 300 + two  # cut where its first half is an event
+    padded = two + b" " * 300
+    path = tmp_path / "log.json"
+    path.write_bytes(b"\n".join([just, over, two, far, padded, over * 5, just]))
+    read = list(event_log.lines(path))
+    assert read == [just, over[:100] + b" ...", two, far[:100] + b" ...", two, over[:100] + b" ...", just]
+    found = event_log.survey(path)
+    assert (found.rows, found.unreadable) == (7, 3)

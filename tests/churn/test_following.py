@@ -17,7 +17,8 @@ def models(tmp_path: Path) -> Path:
     for version in ("m1", "m2", "m3"):
         (tmp_path / version).mkdir()
         features = {"hash": table_hash(), "table": bundle.feature_rows()}
-        bundle.seal(tmp_path / version, {"version": version, "features": features, "outcomes": list(OUTCOMES)})
+        card = {"version": version, "features": features, "outcomes": list(OUTCOMES), "labels": {"horizon_days": 14}}
+        bundle.seal(tmp_path / version, {**card, "thresholds": {"medium": 0.2, "high": 0.4}})
     bundle.use(tmp_path, "m1")
     return tmp_path
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.sql import SparkSession
 
 from churn import history
@@ -74,6 +77,18 @@ def test_every_kind_of_log_gives_the_same_events(
         assert opened(path, tmp_path / "var") == wanted
 
 
+def test_the_name_of_a_file_is_no_pattern(spark: SparkSession, tmp_path: Path, lines: list[bytes]) -> None:
+    folder = tmp_path / "logs {2018,2019}"
+    folder.mkdir()
+    (folder / r"october [1] a*b? \{c}.json").write_bytes(b"".join(lines[:1000]))
+    (tmp_path / "half.json").write_bytes(b"".join(lines[1000:2000]))
+    spark.read.json(str(tmp_path / "half.json")).write.parquet(str(tmp_path / "half"))
+    (tmp_path / "half").rename(folder / "november [1].parquet")
+    (tmp_path / "both.json").write_bytes(b"".join(lines[:2000]))
+    (folder / "october 1 axxby c.txt").write_text("no log, but of that pattern")
+    assert opened(folder, tmp_path / "var") == opened(tmp_path / "both.json", tmp_path / "var")
+
+
 def test_no_unpacked_file_is_left(plain: Path, tmp_path: Path) -> None:
     packed = tmp_path / "log.json.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
@@ -120,6 +135,7 @@ def test_a_heap_that_is_no_size(plain: Path, tmp_path: Path, memory: str) -> Non
         ("[JAVA_GATEWAY_EXITED] Java gateway process exited", "did not start with a heap of 2g"),
         ("All masters are unresponsive! Giving up.", "spark://nowhere:7077 does not take the job"),
         ("No space left on device", "The disk is full"),
+        ("Failed to connect to master nowhere:7077", "spark://nowhere:7077 does not take the job"),
     ],
 )
 def test_what_spark_fails_of_is_a_sentence(
@@ -132,3 +148,40 @@ def test_what_spark_fails_of_is_a_sentence(
     log = open_history(plain, "t", tmp_path, print, master="spark://nowhere:7077")
     with pytest.raises(ChurnError, match=words):
         log.__enter__()
+
+
+def test_what_fails_on_a_cluster_is_not_always_the_cluster(plain: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(Py4JError, match="Failed to rename"),
+        open_history(plain, "t", tmp_path, print, master="spark://somewhere:7077"),
+    ):
+        raise Py4JError("Failed to rename a file.")
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError(111, "Connection refused"), Py4JNetworkError("Answer from Java side is empty")]
+)
+def test_a_jvm_that_is_gone_is_told_as_that(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def gone(*_: object) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(NotStopped, "stop", gone)  # as everything that is asked of it
+    with (
+        pytest.raises(ChurnError, match=r"The JVM is gone: .* The machine may lack memory for a heap of 2g"),
+        open_history(plain, "t", tmp_path, print),
+    ):
+        raise error
+
+
+def test_a_call_that_a_dying_jvm_broke_off_is_told_so_too(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_history(plain, "t", tmp_path, print)
+    log.__enter__()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    monkeypatch.setattr("pyspark.SparkContext._gateway", SimpleNamespace(proc=dead))
+    error = Py4JError("An error occurred while calling o42.collectToPython")
+    with pytest.raises(ChurnError, match="The JVM is gone"):
+        log.__exit__(Py4JError, error, None)

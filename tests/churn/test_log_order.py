@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import random
+import subprocess
+import sys
 import tracemalloc
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -119,3 +122,38 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = write(tmp_path / "log.json", [event(START_MS)])
     with pytest.raises(ChurnError, match=r"disk is full: .*log\.json could not be sorted into .*Make room"):
         next(log_order.in_order(path, tmp_path / "spools"))
+
+
+def test_sorting_leaves_room_for_whatever_else_works_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_order, "_STRIDE", 2)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    path = write(tmp_path / "log.json", [event(START_MS + n) for n in range(9)])
+    with pytest.raises(ChurnError, match=r"Only 1 MiB are free: .*log\.json could not be sorted"):
+        next(log_order.in_order(path, tmp_path / "spools"))
+    assert list((tmp_path / "spools").iterdir()) == []
+
+
+SORTER = """
+import sys, time
+from pathlib import Path
+from churn.log_order import in_order
+lines = in_order(Path(sys.argv[1]), Path(sys.argv[2]))
+print(next(lines), flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_program_had_spooled_goes(tmp_path: Path) -> None:
+    path, folder = write(tmp_path / "log.json", [event(START_MS + 1), event(START_MS)]), tmp_path / "spools"
+    with subprocess.Popen([sys.executable, "-c", SORTER, path, folder], stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        killed.stdout.readline()
+        killed.kill()
+    [left] = folder.iterdir()
+    reader = log_order.in_order(path, folder)
+    assert next(reader) == event(START_MS)
+    assert not left.exists()
+    reader.close()  # type: ignore[attr-defined]
+    assert list(folder.iterdir()) == []

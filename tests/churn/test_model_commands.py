@@ -19,12 +19,16 @@ def figures(auc: float) -> dict[str, object]:
 
 
 def make(folder: Path, version: str, auc: float, log: str = "1") -> None:
-    (folder / version / "cancel").mkdir(parents=True)
-    (folder / version / "cancel" / "part-0").write_text(version)
+    for outcome in OUTCOMES:
+        (folder / version / outcome).mkdir(parents=True)
+        (folder / version / outcome / "part-0").write_text(version)
+        (folder / version / f"{outcome}.onnx").write_text(version)
     card = {
         "version": version,
         "outcomes": list(OUTCOMES),
         "features": {"hash": bundle.table_hash(), "table": bundle.feature_rows()},
+        "labels": {"horizon_days": 14},
+        "thresholds": {"medium": 0.2, "high": 0.4},
         "models": {outcome: {"kind": "logistic"} for outcome in OUTCOMES},
         "data": {"events": 1000, "users": 20, "days": 61.0, "sum": log},
         "metrics": {"test": {outcome: figures(auc) for outcome in OUTCOMES}},
@@ -73,7 +77,7 @@ def test_show_prints_figures_with_intervals_or_the_whole_card(folder: Path) -> N
 
 
 def test_verify_names_a_damaged_file(folder: Path) -> None:
-    assert "v1: 2 files are as they were made" in models(folder, "verify").output
+    assert "v1: 5 files are as they were made" in models(folder, "verify").output
     (folder / "v1" / "cancel" / "part-0").unlink()
     failed = models(folder, "verify")
     assert isinstance(failed.exception, ChurnError)
@@ -86,3 +90,42 @@ def test_compare_puts_two_side_by_side(folder: Path) -> None:
     assert "different logs" not in said
     make(folder, "v3", 0.7, log="2")
     assert "different logs" in models(folder, "compare", "v1", "v3").output
+
+
+def test_what_cannot_score_is_neither_verified_nor_used(folder: Path) -> None:
+    for outcome in OUTCOMES:
+        (folder / "v2" / f"{outcome}.onnx").unlink()
+    bundle.seal(folder / "v2", bundle.load(folder, "v1").card | {"version": "v2"})
+    for command in ("verify", "use"):
+        failed = models(folder, command, "v2")
+        assert isinstance(failed.exception, ChurnError)
+        assert "The model v2 cannot score: it holds no cancel.onnx." in str(failed.exception)
+    assert bundle.load(folder).version == "v1"
+
+
+def without(folder: Path, part: str) -> None:
+    """Makes v2 a bundle whose card lacks a part."""
+    card = bundle.load(folder, "v1").card
+    bundle.seal(folder / "v2", {**{name: held for name, held in card.items() if name != part}, "version": "v2"})
+
+
+@pytest.mark.parametrize("part", ["models", "data"])
+def test_a_card_that_lacks_what_is_listed_is_a_line(folder: Path, part: str) -> None:
+    without(folder, part)
+    (folder / "v3 (copy)").mkdir()
+    said = models(folder, "list")
+    assert said.exit_code == 0
+    first, second, third = said.output.splitlines()
+    assert "20 users, 61 days" in first
+    assert second.startswith(f"  v2  The card of the model v2 is not as it should be (KeyError: '{part}'). Use another")
+    assert third.startswith("  v3 (copy)  There is no model 'v3 (copy)'")
+
+
+@pytest.mark.parametrize("command", [["show", "v2"], ["compare", "v1", "v2"]])
+@pytest.mark.parametrize("part", ["data", "metrics"])
+def test_a_card_that_lacks_what_is_shown_is_a_sentence(folder: Path, part: str, command: list[str]) -> None:
+    without(folder, part)
+    said = models(folder, *command)
+    assert isinstance(said.exception, ChurnError)
+    assert f"is not as it should be (KeyError: '{part}')" in str(said.exception)
+    assert said.output == ""

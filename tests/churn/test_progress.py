@@ -6,6 +6,8 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from churn.progress import progress
 
 
@@ -41,3 +43,15 @@ def test_tasks_done_are_told_once() -> None:
 
 def test_a_stage_of_a_task_or_two_is_not_told() -> None:
     assert said(Spark((0, 1), (1, 2))) == []
+
+
+def test_a_jvm_that_is_gone_is_left_to_others_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(Spark):
+        def getActiveStageIds(self) -> list[int]:  # noqa: N802 (Spark's name)
+            self.asked.set()
+            raise ConnectionRefusedError
+
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    assert said(Gone()) == []
+    assert told == []

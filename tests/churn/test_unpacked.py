@@ -9,7 +9,10 @@ import io
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import zstandard
@@ -77,6 +80,37 @@ def test_plain_tells_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list((tmp_path / "var").iterdir()) == []
 
 
+def test_a_disk_that_fills_up_while_the_log_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def on_a_full_disk(folder: Path, _prefix: str) -> Iterator[Path]:
+        folder.mkdir()
+        (folder / "log.json").symlink_to("/dev/full")
+        yield folder
+
+    monkeypatch.setattr(unpacked, "own_folder", on_a_full_disk)
+    path = write(tmp_path / "log.json.gz", unpredictable(100))
+    with pytest.raises(ChurnError, match=r"disk is full.*Make room"), plain(path, tmp_path / "var"):
+        pytest.fail("a log was given out that was not unpacked")
+
+
+def test_unpacking_leaves_room_for_whatever_else_works_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacked, "_STRIDE_BYTES", 2000)
+    monkeypatch.setattr(unpacked, "_CHUNK", 1000)
+    free = iter([unpacked.ROOM_BYTES, unpacked.ROOM_BYTES - 1])
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    seen: list[int] = []
+    path = write(tmp_path / "log.json.gz", unpredictable(100))
+    with (
+        pytest.raises(ChurnError, match=r"Only 1,023 MiB are free: .*log\.json\.gz could not .*1,024 MiB .*Make room"),
+        plain(path, tmp_path / "var", seen.append),
+    ):
+        pytest.fail("a log was given out that was not unpacked")
+    assert seen == [2000, 4000]
+    assert list((tmp_path / "var").iterdir()) == []
+
+
 def test_unpacking_ends_where_it_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacked, "_STRIDE_BYTES", 2000)
     monkeypatch.setattr(unpacked, "_CHUNK", 1000)
@@ -116,7 +150,7 @@ def test_what_a_killed_program_had_unpacked_goes_and_what_a_living_one_has_stays
             killed.kill()
         assert left.exists()
         with plain(path, var) as own:
-            assert sorted(var.iterdir()) == sorted([kept, own])
+            assert sorted(var.iterdir()) == sorted([kept.parent, own.parent])
         living.kill()
     with plain(path, var) as own:
-        assert list(var.iterdir()) == [own]
+        assert list(var.iterdir()) == [own.parent]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -105,6 +106,17 @@ def test_users_on_both_sides_are_caught_by_shuffled_outcomes(people: pd.DataFram
     by_row = pd.Series(np.arange(len(people)) % 4)
     with pytest.raises(LeakError, match="dealt out at random"):
         firewall.shuffled(people, [(by_row != fold, by_row == fold) for fold in range(4)])
+
+
+def test_the_ids_of_users_take_little_memory_however_long_one_is() -> None:
+    rows = 20_000
+    users = [f"u{row % 50}" for row in range(rows - 1)] + ["x" * events.USER_ID_MAX]
+    frame = pd.DataFrame(np.zeros((rows, len(NAMES))), columns=list(NAMES)).assign(user_id=users, cancel=0.0)
+    tracemalloc.start()
+    firewall.shuffled(frame, [])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < rows * (len(NAMES) * 8 + 100)
 
 
 @pytest.mark.parametrize("leavers", [1, 2, 4])

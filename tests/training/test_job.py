@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -107,14 +105,23 @@ def test_a_planted_leak_stops_the_run_and_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_cleared_away(log: DataFrame, tmp_path: Path) -> None:
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        dead = pool.apply(os.getpid)
-    ours = tmp_path / f".building-{os.getppid()}"
-    for folder in (tmp_path / f".building-{dead}", ours):
-        folder.mkdir()
-    with job._building(tmp_path) as folder:
-        assert {path.name for path in tmp_path.iterdir()} == {ours.name, folder.name}
+def test_the_span_ends_before_a_stray_event_and_begins_after_one(
+    spark: SparkSession, log: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, last = log.agg(F.min("ts"), F.max("ts")).first() or (0, 0)
+    one = log.limit(1)
+    strays = [one.withColumn("ts", F.lit(at)) for at in (first - 20 * DAY_MS, last + 29 * DAY_MS)]
+    spans, said = list[tuple[int, int]](), list[str]()
+
+    def noted(_log: DataFrame, _labels: Labels, span_ms: tuple[int, int]) -> DataFrame:
+        spans.append(span_ms)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(job, "snapshots", noted)
+    with pytest.raises(ZeroDivisionError):
+        job.train(log.unionByName(strays[0]).unionByName(strays[1]), tmp_path, QUICK, said.append)
+    assert spans == [(first, last)]
+    assert "1 event before 2018-10-01 and 1 event after 2018-11-18 are left out of the span" in said[-1]
 
 
 def test_a_disk_that_fills_up(log: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

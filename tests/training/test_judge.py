@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 from sklearn.metrics import roc_auc_score
 
 from churn import bundle
+from churn.errors import ChurnError
 from churn.model import load_scorer
 from churn.parsing import read_log
-from churn.settings import Labels
+from churn.settings import DAY_MS, Labels
 from tests.conftest import QUICK
 from training import judge
 from training.rows import fingerprint, to_pandas
@@ -36,4 +39,17 @@ def test_the_figures_are_those_of_the_scores_on_that_log(
     assert set(found) >= {"test", "test_at_events", "test_cold"} | {"model_version", "data"}
     assert found["model_version"] == held.version
     assert found["trained_on_this_log"] is True
+    last = log.agg(F.max("ts")).first() or [0]
+    stray = log.limit(1).withColumn("ts", F.lit(last[0] + 25 * DAY_MS))
+    said: list[str] = []
+    again = judge.evaluate(held, log.unionByName(stray), QUICK, said.append)
+    assert again["test"] == found["test"], "one event with a wrong clock has made everybody lapse"
+    assert any("1 event after 2018-11-18 is left out of the span" in line for line in said)
     assert judge.evaluate(held, log.where("user_id > '100010'"), QUICK, lambda _: None)["trained_on_this_log"] is False
+
+
+@pytest.mark.parametrize("changes", [{"labels": {"horizon_days": 14, "moon": 1}}, {"data": {}}])
+def test_a_card_of_another_shape_is_told_before_the_log_is_read(tmp_path: Path, changes: dict[str, Any]) -> None:
+    card = {"version": "v1", "labels": {"horizon_days": 14}, "data": {"sum": "1"}, **changes}
+    with pytest.raises(ChurnError, match="The card of the model v1 is not as it should be"):
+        judge.evaluate(bundle.Bundle(tmp_path, card), cast(Any, None), QUICK, print)

@@ -13,6 +13,8 @@ from churn.settings import DAY_MS
 from training.rows import to_pandas
 
 BEFORE_DAYS = 28
+NO_LEVEL = "not known"
+"""Said of a user whose newest event tells no level."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _users(log: DataFrame) -> DataFrame:
     return log.groupBy("user_id").agg(
         F.min("ts").alias("first"),
         F.max(F.when(feeds, F.col("ts"))).alias("last"),
-        F.max_by("level", "ts").alias("level"),
+        F.coalesce(F.max_by("level", "ts"), F.lit(NO_LEVEL)).alias("level"),
         F.max(F.when(F.col("page") == events.CANCELLED, 1).otherwise(0)).alias("cancelled"),
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from training.report.log_facts import BEFORE_DAYS, LogFacts
 from training.report.parts import Picture
-from training.report.style import COLOURS, STAYED, drawing
+from training.report.style import COLOURS, STAYED, drawing, label
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WHO = ((1, "cancelled", COLOURS["cancel"]), (0, "did not", STAYED))
@@ -26,8 +27,10 @@ def pages(facts: LogFacts) -> Picture:
         at = np.arange(len(table))
         for (who, name, colour), shift in zip(_WHO, (-0.2, 0.2), strict=True):
             axes.barh(at + shift, table[who], height=0.38, color=colour, label=name)
-        axes.set_yticks(at, list(table.index))
+        axes.set_yticks(at, [label(page) for page in table.index])
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")  # the usual one writes powers as formulas, which are not read here
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set(title="Pages", xlabel="events per user and day (logarithmic)")

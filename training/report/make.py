@@ -54,6 +54,7 @@ def sections(evidence: Evidence) -> list[Section]:
         "At events": foreseen(scored[~scored["on_grid"] & ~scored["cold"]]),
     }
     warm = views["On the grid"]
+    told = {name: view for name, view in views.items() if view}
     groups = slices.by_group(grid)
     return [
         Section("In short", _in_short(card), _figures(card["metrics"])),
@@ -62,7 +63,7 @@ def sections(evidence: Evidence) -> list[Section]:
             _RANKING,
             [ranking.curves(warm, evidence.leaky), ranking.gain(warm)] if warm else [],
         ),
-        Section("What the probabilities mean", _TRUTH, [truth.calibration({k: v for k, v in views.items() if v})]),
+        Section("What the probabilities mean", _TRUTH, [truth.calibration(told)] if told else []),
         Section(
             "What an offer brings",
             _money(card, evidence.bands),
@@ -86,7 +87,8 @@ def foreseen(rows: pd.DataFrame) -> dict[str, Foreseen]:
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[Table | Picture]:
-    return [summary.table(metrics["test"]), summary.claims(metrics), summary.baselines(metrics)]
+    drawn = summary.claims(metrics)
+    return [summary.table(metrics["test"]), *([drawn] if drawn else []), summary.baselines(metrics)]
 
 
 def _in_short(card: Mapping[str, Any]) -> str:
@@ -142,7 +144,7 @@ def _money(card: Mapping[str, Any], bands: Bands) -> str:
 
 
 def _span(card: Mapping[str, Any]) -> str:
-    first, last = (datetime.fromtimestamp(card["data"][name] / 1000, UTC) for name in ("first_ms", "last_ms"))
+    first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in card["data"]["span_ms"])
     return f"From {first:%d %B %Y, %H:%M} to {last:%d %B %Y, %H:%M} UTC."
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -22,6 +24,14 @@ def write(folder: Path, title: str, sections: Sequence[Section]) -> None:
                 (folder / PICTURES / f"{part.name}.svg").write_text(part.svg)
     (folder / HTML).write_text(html(title, sections))
     (folder / MARKDOWN).write_text(markdown(title, sections))
+
+
+def remove(folder: Path) -> None:
+    """Removes what :func:`write` has written of a report that did not become whole."""
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    for name in (HTML, MARKDOWN):
+        with suppress(OSError):
+            (folder / name).unlink()
 
 
 def html(title: str, sections: Sequence[Section]) -> str:

@@ -35,9 +35,20 @@ _SETTINGS: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
     "svg.hashsalt": "report",
+    "text.parse_math": False,  # names in a log are free text, and a $ in one no formula
     "xtick.color": "#5A606A",
     "ytick.color": "#5A606A",
 }
+
+
+LABEL_MAX = 40
+"""Characters of a name that a picture shows."""
+
+
+def label(name: str) -> str:
+    """A name out of a log as it stands beside an axis: on one line, and cut where it is long."""
+    line = " ".join(name.split())
+    return line if len(line) <= LABEL_MAX else line[: LABEL_MAX - 1] + "…"
 
 
 class Drawing:

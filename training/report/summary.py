@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from churn.outcomes import OUTCOMES
+from matplotlib.axes import Axes
+
+from churn.outcomes import OUTCOMES, Outcome
 from training.report.parts import Picture, Table
 from training.report.style import COLOURS, GREY, drawing
 
@@ -18,6 +20,7 @@ _SHOWN = {
 }
 
 
+_OWN = "this model"
 _PERFECT = {
     "ece_if_perfect": "ECE of true probabilities",
     "ece_if_perfect_and_shared": "the same, a user's rows sharing one fate",
@@ -55,33 +58,61 @@ def baselines(metrics: Mapping[str, Any]) -> Table:
     return Table(("AUC of the model above", *OUTCOMES), tuple(rows))
 
 
-def claims(metrics: Mapping[str, Any]) -> Picture:
-    """AUC of the model beside the baselines, and, for `cancel`, beside what the leaky protocol claims."""
-    leaky = metrics.get("leaky_protocol", {}).get("cancel", {}).get("auc")
+Bar = tuple[str, float, str]
+"""A name, its AUC, and a colour."""
+
+
+def claims(metrics: Mapping[str, Any]) -> Picture | None:
+    """AUC of the model beside the baselines, and, for `cancel`, beside what the leaky protocol claims.
+
+    An outcome that nobody had among the rows in the figures is left out; None when that is both.
+    """
+    bars = {outcome: found for outcome in OUTCOMES if (found := _bars(metrics, outcome))}
+    if not bars:
+        return None
+    leaky = _leaky(metrics)
     claimed = "" if leaky is None else f"; the leaky protocol claims {leaky:.2f} on the same log"
     says = f"AUC of the model and of simple rules by outcome{claimed}."
-    with drawing("claims", says, columns=2, size=(8.6, 2.8)) as drawn:
-        for axes, outcome in zip(drawn.axes, OUTCOMES, strict=True):
-            found = metrics["test"][outcome].get("auc")
-            bars = [(name, one["auc"], GREY) for name, one in metrics["baselines"][outcome].items() if one["auc"]]
-            if found:
-                bars.append(("this model", found["value"], COLOURS[outcome]))
-            if outcome == "cancel" and leaky is not None:
-                bars.append(("leaky protocol", leaky, COLOURS["leaky"]))
-            names, values, colours = zip(*bars, strict=True)
-            axes.barh(names, [value - 0.5 for value in values], left=0.5, color=colours, height=0.6)
-            if found and found["low"] is not None:
-                axes.plot([found["low"], found["high"]], ["this model"] * 2, color="#222222", linewidth=1.2)
-            for name, value, _ in bars:
-                axes.annotate(
-                    f" {value:.2f}",
-                    (max(value, (found or {}).get("high") or 0) if name == "this model" else value, name),
-                    va="center",
-                )
-            axes.invert_yaxis()
-            axes.grid(axis="y", visible=False)
-            axes.set(title=f"AUC for {outcome}", xlim=(min(0.45, *values), 1.02))
+    with drawing("claims", says, columns=len(bars), size=(4.3 * len(bars), 2.8)) as drawn:
+        for axes, (outcome, found) in zip(drawn.axes, bars.items(), strict=True):
+            _draw_bars(axes, found, metrics["test"][outcome].get("auc"))
+            axes.set(title=f"AUC for {outcome}")
         return drawn.picture()
+
+
+def _leaky(metrics: Mapping[str, Any]) -> float | None:
+    auc: float | None = metrics.get("leaky_protocol", {}).get("cancel", {}).get("auc")
+    return auc
+
+
+def _bars(metrics: Mapping[str, Any], outcome: Outcome) -> list[Bar]:
+    bars = [(name, one["auc"], GREY) for name, one in metrics["baselines"][outcome].items() if one["auc"]]
+    if own := metrics["test"][outcome].get("auc"):
+        bars.append((_OWN, own["value"], COLOURS[outcome]))
+    leaky = _leaky(metrics)
+    if outcome == "cancel" and leaky is not None:
+        bars.append(("leaky protocol", leaky, COLOURS["leaky"]))
+    return bars
+
+
+def _draw_bars(axes: Axes, bars: list[Bar], own: Mapping[str, Any] | None) -> None:
+    """Draws bars, and over the model's own its interval.
+
+    Args:
+        axes: where.
+        bars: at least one.
+        own: `value, low, high` of the model; `low` and `high` may be None.
+    """
+    names, values, colours = zip(*bars, strict=True)
+    axes.barh(names, [value - 0.5 for value in values], left=0.5, color=colours, height=0.6)
+    if own and own["low"] is not None:
+        axes.plot([own["low"], own["high"]], [_OWN] * 2, color="#222222", linewidth=1.2)
+    for name, value, _ in bars:
+        end = max(value, (own or {}).get("high") or 0) if name == _OWN else value
+        axes.annotate(f" {value:.2f}", (end, name), va="center")
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set(xlim=(min(0.45, *values), 1.02))
 
 
 def candidates(card: Mapping[str, Any]) -> Table | None:

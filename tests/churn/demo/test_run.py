@@ -121,12 +121,23 @@ def test_what_a_killed_demo_announced_is_gone(tmp_path: Path) -> None:
     assert not (var / "demo.json").exists()
 
 
+def test_a_folder_that_no_demo_made_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    var = tmp_path / "var"
+    (var / "demo" / "photos").mkdir(parents=True)
+    with pytest.raises(ChurnError, match="var/demo was not made by a demo"):
+        run(Plan(users=150), Settings(var=var), threading.Event(), lambda _: None)
+    assert (var / "demo" / "photos").exists()
+
+
 # A child that starts a program of its own; the demo that started it is killed.
 STARTS = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
 KILLED = f"""
 import sys, time
 from pathlib import Path
 from churn.child import Child
+from churn.demo import data
+Path(sys.argv[1]).parent.mkdir()
+data.empty(Path(sys.argv[1]))
 child = Child("stream", [sys.executable, "-c", {STARTS!r}], Path(sys.argv[1])).start()
 while not child.tail():
     time.sleep(0.01)
