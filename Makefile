@@ -27,7 +27,8 @@ check: setup ## Format, lint, types, floor plan and the tests that need no JVM: 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 2
-	@$(BIN)/pytest -q -n 3 --dist worksteal --hypothesis-profile=quick -m "not servers and not spark" --no-header
+	@# Three processes share two cores: more threads in each would only wait for one another.
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 3 --dist worksteal --hypothesis-profile=quick -m "not servers and not spark" --no-header
 
 bench: setup ## Measure: likeness of the simulator, latency of a live stream, throughput of a backlog (half an hour)
 	@$(BIN)/python benchmarks/simulator_likeness.py

@@ -83,14 +83,14 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says(monkeypatch: pyt
     monkeypatch.setattr(metrics, "FIGURES", {"auc": metrics.auc})
     rng = np.random.default_rng(3)
     covered = 0
-    for _ in range(30):
+    for _ in range(20):
         # 150 users of six rows each, which tell no more than one of them.
         label = (rng.random(150) < 0.3).astype(float)
         chance = 1 / (1 + np.exp(-(rng.normal(size=150) + label)))
         rows = Foreseen(*(np.repeat(each, 6) for each in (np.arange(150), label, chance)))
         found = figures(rows, resamples=50)["auc"]
         covered += found["low"] <= 0.7602 <= found["high"]  # the normal distribution at 1/sqrt(2)
-    assert covered >= 24
+    assert covered >= 16
 
 
 def test_without_both_outcomes_there_are_only_counts() -> None:
