@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,12 +45,17 @@ class History:
 
 @contextmanager
 def open_history(
-    path: Path, name: str, var: Path, say: Callable[[str], None], memory: str = "2g", master: str | None = None
+    path: Path | Sequence[Path],
+    name: str,
+    var: Path,
+    say: Callable[[str], None],
+    memory: str = "2g",
+    master: str | None = None,
 ) -> Iterator[History]:
     """Opens a log: JSON lines, plain or compressed, Parquet, or a folder of either.
 
     Args:
-        path: the file or folder.
+        path: the file or folder, or several.
         name: of the Spark application.
         var: where what is temporary goes.
         say: told of progress.
@@ -63,7 +68,7 @@ def open_history(
     """
     if not HEAP.fullmatch(memory):
         raise ChurnError(f"{memory} is no size of a heap.", "Write it as Java does, such as 6g or 900m.")
-    files = _files(path)
+    files = log_files([path] if isinstance(path, Path) else path)
     with ExitStack() as stack:
         plain = [stack.enter_context(event_log.plain(file, var)) for file in files if file.suffix != PARQUET]
         parquet = [file for file in files if file.suffix == PARQUET]
@@ -89,6 +94,15 @@ def open_history(
 def _stop(spark: SparkSession) -> None:
     with suppress(Py4JError, OSError):  # the JVM is gone: what is wrong has been said
         spark.stop()
+
+
+def log_files(paths: Sequence[Path]) -> list[Path]:
+    """The logs at some paths, each looked into.
+
+    Raises:
+        ChurnError: a log is missing, of an unknown kind, or holds no event.
+    """
+    return [file for path in paths for file in _files(path)]
 
 
 def _files(path: Path) -> list[Path]:

@@ -32,14 +32,20 @@ Memory = Annotated[
 ]
 Master = Annotated[str | None, typer.Option(help="A Spark cluster, e.g. spark://host:7077; by default this machine.")]
 LogFile = Annotated[Path, typer.Argument(help="A Sparkify log: .json, .json.gz, .json.bz2 or .json.zst.")]
-LogFiles = Annotated[Path, typer.Argument(help=KINDS)]
+LogFiles = Annotated[
+    list[Path], typer.Argument(help="Logs: .json, .json.gz, .json.bz2, .json.zst, .parquet, or folders of them.")
+]
 Until = Annotated[str | None, typer.Option(help="Leave out what comes after this time, e.g. 2018-11-12T00:00:00Z.")]
 Speed = Annotated[str, typer.Option(help="Event seconds per second, or max.")]
 
 
 @contextmanager
 def _history(
-    log: Path, settings: configuration.Settings, name: str, memory: str | None = None, master: str | None = None
+    log: Path | list[Path],
+    settings: configuration.Settings,
+    name: str,
+    memory: str | None = None,
+    master: str | None = None,
 ) -> Iterator[History]:
     """The events of a log, in a Spark session of its own."""
     from churn.history import open_history
@@ -66,6 +72,8 @@ def train(
     Example, for 12 GB of JSON: churn train --events logs/ --memory 6g
     """
     from churn import topics
+    from churn.history import log_files
+    from streaming.bootstrap import kept_folder
     from training import job
 
     settings = configuration.load()
@@ -81,7 +89,9 @@ def train(
         say(f"Model {made.version} is in {made.path} and is the current one.")
         # Not before: a run that fails is followed by one with another cut, and every balance would be opened twice.
         if openings and cut_ms is not None:
-            _open_balances(log, settings, cut_ms)
+            folder = kept_folder(settings.var, log_files([events]), cut_ms)
+            _keep_balances(log, cut_ms, folder)
+            _open_balances(folder, settings)
     say("Look at it: churn models show.")
 
 
@@ -109,16 +119,32 @@ def evaluate(
 
 
 def bootstrap(
-    log_file: LogFiles, until: Annotated[str, typer.Option(help="The cut, e.g. 2018-11-12T00:00:00Z.")]
+    log_files: LogFiles,
+    until: Annotated[str, typer.Option(help="The cut, e.g. 2018-11-12T00:00:00Z.")],
+    memory: Memory = None,
+    master: Master = None,
 ) -> None:
     """Send one opening balance per user, made of all events up to the cut. Sent twice it counts once.
 
-    Example: churn bootstrap sparkify.json.gz --until 2018-11-12T00:00:00Z
+    Interrupted, it goes on where it was when it is called again.
+
+    Examples: churn bootstrap sparkify.json.gz --until 2018-11-12T00:00:00Z;
+    churn bootstrap 2018-10.parquet 2018-11.parquet --until 2018-11-12T00:00:00Z --memory 6g
     """
+    from churn import topics
+    from churn.history import log_files as found
+    from streaming.bootstrap import is_kept, kept_folder
+
     settings = configuration.load()
     cut_ms = _require_cut(as_ms(until))
-    with _history(log_file, settings, "churn bootstrap") as history:
-        _open_balances(history.events, settings, cut_ms)
+    folder = kept_folder(settings.var, found(log_files), cut_ms)
+    topics.ensure(settings.kafka)
+    if is_kept(folder):
+        say("The balances were summed before; sending them.")
+    else:
+        with _history(log_files, settings, "churn bootstrap", memory, master) as history:
+            _keep_balances(history.events, cut_ms, folder)
+    _open_balances(folder, settings)
 
 
 def _require_cut(cut_ms: int | None) -> int:
@@ -143,17 +169,26 @@ def _require_cut(cut_ms: int | None) -> int:
     return cut_ms
 
 
-def _open_balances(log: DataFrame, settings: configuration.Settings, cut_ms: int) -> None:
-    from churn import topics
-    from streaming.bootstrap import bootstrap as send
+def _keep_balances(log: DataFrame, cut_ms: int, folder: Path) -> None:
+    from streaming.bootstrap import keep
 
-    topics.ensure(settings.kafka)
-    users, opened = send(log, settings.kafka, cut_ms)
-    if not users:
+    say("Summing every user's history up to the cut.")
+    keep(log, cut_ms, folder)
+
+
+def _open_balances(folder: Path, settings: configuration.Settings) -> None:
+    from streaming.bootstrap import is_kept
+    from streaming.open_balances import open_balances
+
+    opened = open_balances(folder, settings.kafka, say, until_signal().is_set)
+    if is_kept(folder):
+        say("Not all were sent; the same command goes on there.")
+        raise typer.Exit(1)
+    if not opened.users:
         raise ChurnError(
             "No event of a user lies before the cut: there is no balance to open.", "Give a later --until."
         )
-    say(f"Opened {users:,} balances that hold {opened:,} events.")
+    say(f"Opened {opened.users:,} balances that hold {opened.events:,} events.")
 
 
 def replay(

@@ -17,6 +17,8 @@ from churn.settings import PROJECT
 
 log = structlog.get_logger()
 
+_LOCAL_FILES = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+
 
 def start(
     name: str,
@@ -33,7 +35,7 @@ def start(
     Args:
         name: of the application.
         slots: tasks that may run at once; more than there are cores is allowed.
-        memory: heap of the driver, as Java writes it.
+        memory: heap of the driver, and on a cluster of each executor, as Java writes it.
         local_dir: where Spark may keep its temporary files, in a folder of this process that goes when it ends. What
             killed ones left there goes now.
         brief: a job of a minute: code that is compiled at once is worth more to it than code that is compiled well.
@@ -62,6 +64,12 @@ def start(
         .config("spark.local.dir", str(own))
         .config("spark.sql.warehouse.dir", str(own / "warehouse"))
     )
+    if master is None:
+        # Renames in place of the general way of writing a checkpoint's files: a batch of 431 ms takes 209. Only a local
+        # disk renames in one step.
+        builder = builder.config("spark.sql.streaming.checkpointFileManagerClass", _LOCAL_FILES)
+    else:
+        builder = builder.config("spark.executor.memory", memory)
     if brief:
         # A tenth less time for a job of a minute: docs/decisions/0004-jvm-options.md.
         # The first compiler alone is given 48 MB for its code, which a search over models fills; then nothing is

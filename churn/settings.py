@@ -58,6 +58,7 @@ class Stream(_Section):
     """The Spark query."""
 
     mode: Mode = "auto"
+    master: str | None = Field(None, description="a Spark cluster; by default threads of this process")
     checkpoint: Path = Path("var/checkpoint")
     shuffle_partitions: int = Field(2, ge=1)
     dedupe_window_days: float = Field(

@@ -1,16 +1,25 @@
-"""`churn bootstrap`: history becomes one opening balance per user on the events topic."""
+"""From history to one opening balance per user: summed by Spark once, kept on disk until all are sent."""
 
 from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn import events, rolling
-from churn.settings import Kafka
+from churn.features import table_hash
+
+DONE = "_SUCCESS"
+"""Spark writes it when a folder is whole."""
 
 
 def opening_records(log: DataFrame, cut_ms: int) -> DataFrame:
-    """Openings as Kafka records: the JSON of `churn.events.opening`, keyed by user.
+    """Openings as the JSON of `churn.events.opening`, in a column `value`.
 
     Sent twice they are one, because they are the same event.
     """
@@ -24,24 +33,28 @@ def opening_records(log: DataFrame, cut_ms: int) -> DataFrame:
         "registration",
         F.struct("events", "last_event", "cancelled_at", "sums").alias("opening"),
     )
-    return rolling.openings(log, cut_ms).select(
-        F.col("user_id").cast("binary").alias("key"), F.to_json(record).cast("binary").alias("value"), "events"
-    )
+    return rolling.openings(log, cut_ms).select(F.to_json(record).alias("value"))
 
 
-def bootstrap(log: DataFrame, kafka: Kafka, cut_ms: int) -> tuple[int, int]:
-    """Sends the openings.
+def kept_folder(var: Path, files: Iterable[Path], cut_ms: int) -> Path:
+    """Where the balances of this history as of this cut are kept; those of other files or features are elsewhere."""
+    facts = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(files)]
+    key = hashlib.sha256(json.dumps([facts, cut_ms, table_hash()]).encode()).hexdigest()[:16]
+    return var / f"bootstrap-{key}"
+
+
+def is_kept(folder: Path) -> bool:
+    """Whether all balances are there."""
+    return (folder / DONE).is_file()
+
+
+def keep(log: DataFrame, cut_ms: int, folder: Path) -> None:
+    """Sums history up to a cut and writes the balances, one JSON object a line.
 
     Args:
         log: events as `churn.parsing.read_log` gives them.
-        kafka: where to.
         cut_ms: events up to and including this time are in the balances. Later events must follow in the topic.
-
-    Returns:
-        How many openings were sent, and how many events are in them.
+        folder: of :func:`kept_folder`; what an earlier run left half-written in it goes.
     """
-    records = opening_records(log, cut_ms).persist()
-    users, opened = (records.agg(F.count("*"), F.sum("events")).first() or (0, 0))[:2]
-    writer = records.select("key", "value").write.format("kafka")
-    writer.option("kafka.bootstrap.servers", kafka.bootstrap).option("topic", kafka.events_topic).save()
-    return users, opened or 0
+    shutil.rmtree(folder, ignore_errors=True)
+    opening_records(log, cut_ms).write.text(str(folder), compression="gzip")

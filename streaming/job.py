@@ -50,6 +50,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         memory=settings.stream.driver_memory,
         local_dir=settings.var / "spark",
         shuffle_partitions=settings.stream.shuffle_partitions,
+        master=settings.stream.master,
     )
     try:
         model = ready or bundle.wait(settings.models, wait_s, stopping)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from churn import cli, events, log_commands
 from churn.errors import ChurnError
+from streaming.open_balances import Opened
 
 
 class Log:
@@ -42,13 +43,15 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append("train")
         return SimpleNamespace(version="v1", path=Path("models/v1"))
 
-    def send(_log: Log, _kafka: object, _cut_ms: int) -> tuple[int, int]:
+    def send(*_: object) -> Opened:
         asked.append("send openings")
-        return 3, 40
+        return Opened(3, 40)
 
     monkeypatch.setattr(log_commands, "_history", history)
     monkeypatch.setattr("training.job.train", train)
-    monkeypatch.setattr("streaming.bootstrap.bootstrap", send)
+    monkeypatch.setattr("churn.history.log_files", lambda paths: [])
+    monkeypatch.setattr("streaming.bootstrap.keep", lambda *_: asked.append("sum"))
+    monkeypatch.setattr("streaming.open_balances.open_balances", send)
     monkeypatch.setattr("churn.topics.ensure", lambda _: asked.append("look at Kafka"))
     return asked
 
@@ -64,7 +67,7 @@ BOOTSTRAP = ("bootstrap", "log.json", "--until")
 def test_balances_are_opened_after_the_training(done: list[str]) -> None:
     said = run(*TRAIN, "2018-11-12")
     assert said.exit_code == 0
-    assert done == ["open the log", "look at Kafka", "train", "look at Kafka", "send openings"]
+    assert done == ["open the log", "look at Kafka", "train", "sum", "send openings"]
     assert said.stderr.index("is the current one") < said.stderr.index("Opened 3 balances that hold 40 events.")
 
 
@@ -114,7 +117,7 @@ def test_the_first_and_the_last_cut_that_the_stream_takes(
 
 
 def test_no_balance_at_all_is_told(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streaming.bootstrap.bootstrap", lambda *_: (0, 0))
+    monkeypatch.setattr("streaming.open_balances.open_balances", lambda *_: Opened())
     said = run(*BOOTSTRAP, "2018-11-12")
     assert isinstance(said.exception, ChurnError)
     assert "No event of a user lies before the cut" in str(said.exception)

@@ -22,7 +22,8 @@ from churn.parsing import read_log
 from churn.settings import DAY_MS, Kafka, Mode
 from churn.simulator import Simulation
 from churn.view import View
-from streaming.bootstrap import bootstrap
+from streaming.bootstrap import keep
+from streaming.open_balances import open_balances
 from tests.conftest import Servers
 from tests.e2e.conftest import Row, disturbed, environment, identities, send
 from tests.oracle import Expected, expect
@@ -60,7 +61,8 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     wanted = identities(of_users)
     file = tmp_path / "history.json"
     file.write_bytes(b"".join(encode(row) + b"\n" for row in history))
-    opened = bootstrap(read_log(spark.read.text(str(file))), kafka, cut_ms)
+    keep(read_log(spark.read.text(str(file))), cut_ms, tmp_path / "balances")
+    opened = open_balances(tmp_path / "balances", kafka, lambda _: None, lambda: False)
     send(live, kafka)
 
     metrics_port = free_port()
@@ -74,7 +76,7 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
 
     expected = expect(sent, cut_ms=cut_ms)
     assert set(view.user_ids()) == set(expected)
-    assert sum(user.events for user in expected.values()) == view.books().events_scored + opened[1]
+    assert sum(user.events for user in expected.values()) == view.books().events_scored + opened.events
     found = {user_id: view.user(user_id) for user_id in expected}
     p = _chances(spark, models, expected)
     for user_id, user in expected.items():
