@@ -36,8 +36,8 @@ bench: setup ## Measure: likeness of the simulator, latency of a live stream, th
 	@$(BIN)/python benchmarks/backlog.py
 	@$(BIN)/python benchmarks/backlog.py --mode realtime
 
-chaos: setup ## Kill every part of a running system with signal 9, again and again: make chaos KILLS=30 SEED=1
-	@CHAOS_KILLS=$(or $(KILLS),30) CHAOS_SEED=$(or $(SEED),1) $(BIN)/pytest -s tests/e2e/test_chaos.py
+chaos: setup ## Kill every part of a running system, again and again, and workers of a cluster: make chaos KILLS=30 SEED=1
+	@CHAOS_KILLS=$(or $(KILLS),30) CHAOS_SEED=$(or $(SEED),1) $(BIN)/pytest -s -m 'cluster or not cluster' tests/e2e/test_chaos.py tests/e2e/test_cluster.py
 
 notebook: setup ## Run docs/sparkify.ipynb anew: make notebook LOG=FILE
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r conf/notebook.lock
