@@ -15,6 +15,8 @@ NO_CLUSTER = (
     "Could not parse Master URL",
     "Invalid master URL",
     "Failed to connect to master",
+    "Master removed our application",
+    "stopped SparkContext",
 )
 """What Spark says when a cluster cannot be reached."""
 

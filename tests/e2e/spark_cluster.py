@@ -31,8 +31,9 @@ class SparkCluster:
         self._var, self._java = var, java_home / "bin" / "java"
         self._env = {
             "SPARK_HOME": str(Path(pyspark.__file__).parent),
-            "JAVA_HOME": str(java_home),
+            "SPARK_SCALA_VERSION": "2.13",  # Spark's own scripts would say so
             "SPARK_LOCAL_IP": HOST,
+            "JAVA_HOME": str(java_home),
         }
         self._stack = ExitStack()
         self._port, self._count = free_port(), workers
