@@ -1,6 +1,6 @@
 """Outcomes, status, bands and the alert policy: pure decisions, no I/O.
 
-`view.lua` takes the same decisions inside Redis; tests hold the two together.
+`view_decisions.lua` takes the same decisions inside Redis; tests hold the two together.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class AlertPolicy:
         exit_ratio: a band is left below its threshold times this, so that a risk that trembles on a
             threshold does not ring twice.
         cool_down_ms: event time that must pass between two alerts about one user.
-        outage_ms: where the event clock jumps by so much, the whole platform was away.
+        outage_ms: where nobody has a score for so long, by the event clock, the whole platform was away.
         hold_ms: event time after that during which nobody enters the high band for lapsing.
     """
 

@@ -1,5 +1,3 @@
-#!lua name=churn
-
 -- From score records to the view, in one call: nobody sees a part of a batch, and applying it twice changes nothing.
 -- The consumer's position is stored in the same call, so view and position cannot disagree. A call that fails half way
 -- (at a key of another type, say) leaves what it has applied, with its books and position; the next goes on there.
@@ -8,46 +6,6 @@ local POINT_SPACING_MS = 6 * 3600 * 1000
 local POINTS_KEPT_MS = 60 * 24 * 3600 * 1000
 local ALERTS_KEPT_MS = 365 * 24 * 3600 * 1000
 local ALERTS_DROPPED = 10 -- in one call, at most
-local FIELDS = 18 -- arguments per record, in the order of churn.view._arguments
-
--- A hash of numbers as a table, nil where there is none.
-local function numbers(key, ...)
-  local found, held = redis.call('HMGET', key, ...), {}
-  for place, name in ipairs({ ... }) do
-    if not found[place] then
-      return nil
-    end
-    held[name] = tonumber(found[place])
-  end
-  return held
-end
-
-local function policy(key)
-  return numbers(key, 'medium', 'high', 'exit_ratio', 'cool_down_ms', 'outage_ms', 'hold_ms')
-end
-
--- While models are swapped, scores of both arrive: each is judged by the thresholds of its own model. That of a model
--- whose bundle is gone is judged by those in use.
-local function policy_of(model, rules)
-  rules.of[model] = rules.of[model] or policy('churn:policy:' .. model) or rules.current
-  return rules.of[model]
-end
-
--- The same decision as churn.outcomes.AlertPolicy.band.
-local function band_of(p, score, before, waits)
-  local risk = score.risk
-  if score.status ~= 'active' then
-    return 'none'
-  end
-  if risk >= p.high or (before == 'high' and risk >= p.high * p.exit_ratio) then
-    local lapsing = tonumber(score.p_lapse) >= tonumber(score.p_cancel)
-    return (waits and lapsing and before ~= 'high') and 'medium' or 'high'
-  end
-  if risk >= p.medium or ((before == 'medium' or before == 'high') and risk >= p.medium * p.exit_ratio) then
-    return 'medium'
-  end
-  return 'low'
-end
 
 -- (epoch, version) only grows; at equal versions the newer model wins.
 local function newer(score, old)
@@ -91,15 +49,6 @@ local function count(books, score, old)
   books.events_opened = books.events_opened + opened
   books.heartbeats = books.heartbeats + heartbeats
   books.scores = books.scores + 1
-end
-
--- When somebody from whom nothing comes is looked at again. Openings are all of one moment: they are spread.
-local function next_heartbeat(score, heartbeats)
-  local wait = score.status == 'lapsed' and heartbeats.lapsed_interval_ms or heartbeats.interval_ms
-  if score.received_ms == '' then
-    wait = wait * tonumber(string.sub(redis.sha1hex(score.user_id), 1, 8), 16) / 2 ^ 32
-  end
-  return string.format('%.0f', score.as_of_ms + math.floor(wait))
 end
 
 local function rank(score, band, before, heartbeats)
@@ -168,7 +117,7 @@ local function apply(score, rules, wall_ms, done, silent)
   end
   -- A user's first score, and the first under another model or epoch, sets the band silently.
   local comparable = old.epoch == score.epoch and old.model_version == score.model_version
-  local band = band_of(p, score, old.band, comparable and score.as_of_ms < done.hold_until)
+  local band = band_of(p, score, old.band, comparable and is_held(score.as_of_ms, done.holds))
   local rested = not old.alerted_at or score.as_of_ms - old.alerted_at >= p.cool_down_ms
   local alerted_at = old.alerted_at
   if comparable and band == 'high' and old.band ~= 'high' and rested and not silent then
@@ -225,14 +174,6 @@ local function read_partitions(args, topic)
   return read
 end
 
--- Where the event clock jumps, the whole platform was away: nobody's silence means anything, and alerts for lapsing wait.
-local function advance(as_of_ms, p, done)
-  if done.clock > 0 and as_of_ms - done.clock >= p.outage_ms then
-    done.hold_until = as_of_ms + p.hold_ms
-  end
-  done.clock = math.max(done.clock, as_of_ms)
-end
-
 -- Applies every record, and says in `done` what became of it as soon as it has.
 local function apply_all(args, read, rules, done)
   for at = 4 + 3 * tonumber(args[3]), #args, FIELDS do
@@ -240,9 +181,8 @@ local function apply_all(args, read, rules, done)
     if offset >= partition.position then
       local score = read_score(args, at)
       done.books[score.epoch_text] = done.books[score.epoch_text] or open_books()
-      advance(score.as_of_ms, rules.current, done)
       verdict = apply(score, rules, args[1], done, offset < partition.silent_until)
-      partition.position = offset + 1
+      partition.position, done.clock = offset + 1, math.max(done.clock, score.as_of_ms)
     end
     done.verdicts[#done.verdicts + 1] = verdict
   end
@@ -264,7 +204,8 @@ local function store(read, done)
     end
   end
   redis.call('SET', 'churn:clock', string.format('%.0f', done.clock))
-  redis.call('SET', 'churn:hold-until', string.format('%.0f', done.hold_until))
+  local hold = done.holds[#done.holds]
+  redis.call('HSET', 'churn:hold', 'since', string.format('%.0f', hold.since), 'until', string.format('%.0f', hold['until']))
 end
 
 -- ARGV: wall clock in ms, name of the topic, a number of partitions; for each its number, the offset from which it was
@@ -276,10 +217,8 @@ local function publish(_, args)
   if not rules.current or not rules.heartbeats or not read then
     return redis.error_reply(problem or 'NOPOLICY churn:policy or churn:heartbeats is not set')
   end
-  local done = {
-    books = {}, verdicts = {}, clock = tonumber(redis.call('GET', 'churn:clock') or '0'),
-    hold_until = tonumber(redis.call('GET', 'churn:hold-until') or '0'),
-  }
+  local clock = tonumber(redis.call('GET', 'churn:clock') or '0')
+  local done = { books = {}, verdicts = {}, clock = clock, holds = find_holds(args, read, rules.current, clock) }
   local whole, failure = pcall(apply_all, args, read, rules, done)
   store(read, done)
   drop_old_alerts(done.clock)

@@ -1,4 +1,5 @@
-"""The view of the scores in Redis: its keys, its writer, its reader. `view.lua` beside it does the writing.
+"""The view of the scores in Redis: its keys, its writer, its reader. `view.lua` beside it does the writing,
+by the decisions of `view_decisions.lua`.
 
 The view, all keys under `churn:`:
 
@@ -20,7 +21,7 @@ The view, all keys under `churn:`:
 `churn:books:EPOCH`        hash   what the records of an epoch came to, :class:`Books`
 `churn:epoch`              string the newest epoch seen
 `churn:clock`              string the event clock: the largest `as_of` seen, ms
-`churn:hold-until`         string event time, ms, until which alerts for lapsing wait: the clock has jumped
+`churn:hold`               hash   event time, ms, since and until when alerts for lapsing wait after an outage
 ========================== ====== =============================================================
 """
 
@@ -40,11 +41,9 @@ from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy
 from churn.scores import Score
 from churn.view_records import Alert, Books, Point, UserScore, typed, user_score
 
-__all__ = ["FUNCTION", "SCHEMA", "Alert", "Books", "Point", "UserScore", "Verdict", "View", "durability_problems"]
+__all__ = ["SCHEMA", "Alert", "Books", "Point", "UserScore", "Verdict", "View", "durability_problems", "function_code"]
 
 SCHEMA = "2"
-FUNCTION = Path(__file__).with_suffix(".lua")
-
 Verdict = Literal["applied", "stale", "passed"]
 """Of a record: it is its user's newest score now; the view had a newer one; the stored position was behind it."""
 
@@ -54,7 +53,7 @@ _VERDICTS: dict[str, Verdict] = {"a": "applied", "s": "stale", "p": "passed"}
 _OF_SCORES = (
     "churn:offsets",  # first: from here on a publisher would begin anew
     "churn:user:*", "churn:history:*", "churn:ranking", "churn:ranking:*", "churn:due", "churn:books:*",
-    "churn:epoch", "churn:clock", "churn:hold-until",
+    "churn:epoch", "churn:clock", "churn:hold",
 )  # fmt: skip
 
 
@@ -104,7 +103,7 @@ class View:
                 f"Redis holds a view of layout {written}; this release writes layout {SCHEMA}.",
                 "Empty that Redis database, or name another one in the setting redis.url.",
             )
-        self.redis.function_load(FUNCTION.read_text(), replace=True)
+        self.redis.function_load(function_code(), replace=True)
         rules = {**asdict(policy), "horizon_days": horizon_days}
         self.redis.hset("churn:policy", mapping=cast("dict[Any, Any]", rules))
         self.redis.hset("churn:heartbeats", mapping=cast("dict[Any, Any]", asdict(heartbeats)))
@@ -238,6 +237,12 @@ class View:
         """Every user in the view, whatever the status. Scans: for tests and checks."""
         prefix = "churn:user:"
         return [key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*", count=1000)]
+
+
+def function_code() -> str:
+    """The publish function, as Redis loads it."""
+    parts = (Path(__file__).parent / name for name in ("view_decisions.lua", "view.lua"))
+    return "#!lua name=churn\n" + "".join(part.read_text() for part in parts)
 
 
 def durability_problems(client: redis.Redis) -> list[str]:

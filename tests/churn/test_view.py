@@ -446,6 +446,30 @@ def test_an_outage_is_a_jump_of_the_event_clock_and_nobodys_own_silence(view: Vi
 
 
 @servers
+def test_a_batch_that_tells_of_the_last_day_first_is_no_outage(view: View) -> None:
+    view.prepare(POLICY, 14, HEARTBEATS)
+    users = [f"u{place}" for place in range(12)]
+    publish(view, *(score(user) for user in users))
+    # Three days that were caught up in one batch: one score a user, in any order, of somebody every five hours.
+    caught_up = [
+        score(user, 2, 0.9, lapsing=True, as_of=NOW_MS + place * 5 * HOUR_MS) for place, user in enumerate(users)
+    ]
+    publish(view, *reversed(caught_up), offset=12)
+    assert len(view.alerts(99)) == 12
+
+
+@servers
+def test_within_a_batch_only_who_comes_after_the_outage_waits(view: View) -> None:
+    view.prepare(POLICY, 14, HEARTBEATS)
+    hours = {"before": 3, "first": 30, "waits": 40, "after": 54}
+    publish(view, *(score(user) for user in hours), score("quiet", 1))
+    crossing = [score(user, 2, 0.9, lapsing=True, as_of=NOW_MS + hour * HOUR_MS) for user, hour in hours.items()]
+    between = [score("quiet", 2 + n, as_of=NOW_MS + hour * HOUR_MS) for n, hour in enumerate((35, 45, 50))]
+    publish(view, *reversed(crossing), *between, offset=5)
+    assert {alert.user_id for alert in view.alerts(99)} == {"before", "after"}
+
+
+@servers
 def test_while_models_are_swapped_each_score_is_judged_by_its_own(view: View) -> None:
     view.know("m1", replace(NO_OUTAGE, high=0.5))
     view.know("m2", replace(NO_OUTAGE, high=0.8))
@@ -461,7 +485,7 @@ def test_a_view_of_the_layout_before_is_taken_over(view: View) -> None:
     publish(view, score("7"), score("8", 1, 0.9), score("8", 2), score("8", 3, 0.9))
     alerts = view.alerts(9)
     view.redis.rename("churn:due", "churn:last-seen")
-    view.redis.delete("churn:heartbeats", "churn:hold-until")
+    view.redis.delete("churn:heartbeats", "churn:hold")
     view.redis.set("churn:schema", "1")
     view.prepare(POLICY, 14, HEARTBEATS)
     assert view.redis.get("churn:schema") == "2"

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,14 +105,12 @@ def test_doubles_that_are_counted_are_seen(audited: Audited, rows: list[Row]) ->
 
 
 def test_a_version_guard_that_is_broken_is_seen(
-    audited: Audited, rows: list[Row], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    audited: Audited, rows: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = tmp_path / "view.lua"
     guard = "return score.version > old.version"
-    text = churn.view.FUNCTION.read_text()
-    assert guard in text
-    broken.write_text(text.replace(guard, "return true"))
-    monkeypatch.setattr(churn.view, "FUNCTION", broken)
+    code = churn.view.function_code()
+    assert guard in code
+    monkeypatch.setattr(churn.view, "function_code", lambda: code.replace(guard, "return true"))
     scores = played(rows)
     assert audited([*scores, *scores[: len(scores) // 3]], rows) != []
 
