@@ -31,7 +31,6 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import redis
@@ -39,9 +38,10 @@ import redis
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy
 from churn.scores import Score
+from churn.view_function import arguments_of, function_code
 from churn.view_records import Alert, Books, Point, UserScore, typed, user_score
 
-__all__ = ["SCHEMA", "Alert", "Books", "Point", "UserScore", "Verdict", "View", "durability_problems", "function_code"]
+__all__ = ["SCHEMA", "Alert", "Books", "Point", "UserScore", "Verdict", "View", "durability_problems"]
 
 SCHEMA = "2"
 Verdict = Literal["applied", "stale", "passed"]
@@ -155,7 +155,7 @@ class View:
         for partition, (read_from, comes_next) in read.items():
             arguments += [partition, read_from, comes_next]
         for partition, offset, score in records:
-            arguments += _arguments(partition, offset, score)
+            arguments += arguments_of(partition, offset, score)
         return [_VERDICTS[letter] for letter in cast("str", self.redis.fcall("churn_publish", 0, *arguments))]
 
     # reading
@@ -239,28 +239,8 @@ class View:
         return [key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*", count=1000)]
 
 
-def function_code() -> str:
-    """The publish function, as Redis loads it."""
-    parts = (Path(__file__).parent / name for name in ("view_decisions.lua", "view.lua"))
-    return "#!lua name=churn\n" + "".join(part.read_text() for part in parts)
-
-
 def durability_problems(client: redis.Redis) -> list[str]:
     """What in the server's configuration would lose data; empty when all is well."""
     wanted = {"appendonly": "yes", "maxmemory-policy": "noeviction"}
     held = cast("dict[str, str]", client.config_get(*wanted))
     return [f"{name} is {held.get(name)}, not {value}" for name, value in wanted.items() if held.get(name) != value]
-
-
-def _arguments(partition: int, offset: int, score: Score) -> list[str | int | float]:
-    """A record as the publish function of `view.lua` takes it."""
-    return [
-        partition, offset, score.user_id, score.epoch, score.version, score.as_of, _blank(score.last_event),
-        score.events, score.opened, score.heartbeats, score.level, score.status, repr(score.p_cancel),
-        repr(score.p_lapse), repr(score.risk), score.model_version, _blank(score.received_ms),
-        json.dumps(score.features, separators=(",", ":")),
-    ]  # fmt: skip
-
-
-def _blank(value: int | None) -> int | str:
-    return "" if value is None else value

@@ -1,6 +1,6 @@
 -- What the view decides: bands, when alerts wait, when somebody is looked at again. view.lua follows and does the writing.
 
-local FIELDS = 18 -- arguments per record, in the order of churn.view._arguments
+local FIELDS = 18 -- arguments per record, in the order of churn.view_function.arguments_of
 
 -- A hash of numbers as a table, nil where there is none.
 local function numbers(key, ...)

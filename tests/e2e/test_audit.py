@@ -17,6 +17,7 @@ from churn.scores import Score
 from churn.settings import DAY_MS, Kafka
 from churn.simulator import Simulation
 from churn.view import View
+from churn.view_function import function_code
 from tests.conftest import Servers
 from tests.e2e.audit import Watcher, alerts_due, differences
 from tests.e2e.conftest import Row, disturbed
@@ -108,7 +109,7 @@ def test_a_version_guard_that_is_broken_is_seen(
     audited: Audited, rows: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard = "return score.version > old.version"
-    code = churn.view.function_code()
+    code = function_code()
     assert guard in code
     monkeypatch.setattr(churn.view, "function_code", lambda: code.replace(guard, "return true"))
     scores = played(rows)

@@ -86,8 +86,8 @@ class Story:
         at_s, before = time.monotonic(), self.scored()
         self.system.kill(part)
         if part == "valkey":
-            # While its file is being synced it answers before it has written: killed then, it lacks up to two seconds of
-            # what was told already. Publish brings them again.
+            # While its file is being synced it answers before it has written: killed then, it lacks up to two seconds
+            # of what was told already. Publish brings them again.
             self.watcher.held.clear()
         self.wait_for(before + 1, AGAIN_S)
         return time.monotonic() - at_s

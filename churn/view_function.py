@@ -1,0 +1,28 @@
+"""The publish function of the view, `view_decisions.lua` and `view.lua`: its code, and a record as it takes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from churn.scores import Score
+
+
+def function_code() -> str:
+    """The publish function, as Redis loads it."""
+    parts = (Path(__file__).parent / name for name in ("view_decisions.lua", "view.lua"))
+    return "#!lua name=churn\n" + "".join(part.read_text() for part in parts)
+
+
+def arguments_of(partition: int, offset: int, score: Score) -> list[str | int | float]:
+    """A record as the function takes it."""
+    return [
+        partition, offset, score.user_id, score.epoch, score.version, score.as_of, _blank(score.last_event),
+        score.events, score.opened, score.heartbeats, score.level, score.status, repr(score.p_cancel),
+        repr(score.p_lapse), repr(score.risk), score.model_version, _blank(score.received_ms),
+        json.dumps(score.features, separators=(",", ":")),
+    ]  # fmt: skip
+
+
+def _blank(value: int | None) -> int | str:
+    return "" if value is None else value
