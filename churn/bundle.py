@@ -144,7 +144,10 @@ def load(models: Path, version: str = CURRENT) -> Bundle:
         )
     path = (models / version).resolve()
     if not path.is_dir() or path.parent != models.resolve():
-        raise ChurnError(f"There is no model in {models / version}.", "Train one: churn train --events FILE.")
+        raise ChurnError(
+            f"There is no model in {models / version}.",
+            "Look at those there are: churn models list; or train one: churn train --events FILE.",
+        )
     try:
         listed = dict(json.loads((path / MANIFEST).read_text()))
         card = dict(json.loads((path / CARD).read_text()))

@@ -92,7 +92,7 @@ def train(
             folder = kept_folder(settings.var, log_files([events]), cut_ms)
             _keep_balances(log, cut_ms, folder)
             _open_balances(folder, settings)
-    say("Look at it: churn models show.")
+    say(f"Look at it: churn models show --models {made.path.parent}")
 
 
 def evaluate(

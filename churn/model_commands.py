@@ -70,7 +70,8 @@ def show(
     with bundle.reading(held.version):
         data = held.card["data"]
         head = f"{held.version}, made of {data['events']:,} events of {data['users']:,} users"
-        lines = [head, *table(held.card["metrics"]["test"])]
+        beware = [f"Beware: {line}" for line in held.card.get("beware", ())]
+        lines = [head, *table(held.card["metrics"]["test"]), *beware]
     typer.echo("\n".join(lines))
 
 

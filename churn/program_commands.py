@@ -76,7 +76,8 @@ def demo(
         ),
     ] = None,
     speed: Annotated[
-        str, typer.Option(help="Event seconds per second, or max; by default 2160, a day in 40 seconds.")
+        str,
+        typer.Option(help="Event seconds per second, or max; by default 2160. Above 8000 the silent are passed over."),
     ] = "",
     mode: Annotated[
         str | None,

@@ -45,8 +45,8 @@ def compare(
 def not_beaten(found: dict[Outcome, dict[str, Any]]) -> list[str]:
     """In words, which baselines the model is not surely better than."""
     return [
-        f"For {outcome} the model is not surely better than {name}: its AUC lies {above['low']:+.3f} to "
-        f"{above['high']:+.3f} above."
+        f"For {outcome} the model is not surely better than {name}: the difference of their AUCs lies between "
+        f"{above['low']:+.3f} and {above['high']:+.3f}."
         for outcome, baselines in found.items()
         for name, one in baselines.items()
         if (above := one["auc_above"]) and above["low"] is not None and above["low"] <= 0

@@ -35,6 +35,7 @@ def of(settings: Settings, facts: dict[str, Any], found: Study, rows: DataFrame)
         "split": {"folds": found.splits.folds, "edges_ms": found.splits.edges_ms, "held_out": "users and dates"},
         "selection": {outcome: [one.to_card() for one in found.tried[outcome]] for outcome in OUTCOMES},
         "metrics": found.metrics,
+        "beware": found.beware,
         "thresholds": _thresholds(found.scored, settings),
         "reference": _reference(rows),
     }

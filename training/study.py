@@ -31,6 +31,7 @@ class Study:
         scored: every tested row, as `training.evaluate.out_of_fold` returns them.
         leaky: what the leaky protocol said of each user; None where it was not run.
         metrics: those of the card: the model's own, what it must beat, what the leaky protocol would have claimed.
+        beware: in words, what the models are not surely better than.
     """
 
     splits: Splits
@@ -39,6 +40,7 @@ class Study:
     scored: pandas.DataFrame
     leaky: Foreseen | None
     metrics: dict[str, Any]
+    beware: list[str]
 
 
 def study(
@@ -50,13 +52,14 @@ def study(
     scored = evaluate.out_of_fold(splits, evaluate.teller(rows, chosen), training.calibration, say)
     known = to_pandas(rows.select(*baselines.COLUMNS))
     compared = baselines.compare(known, scored, splits, training.calibration, training.resamples)
-    for line in baselines.not_beaten(compared):
+    beware = baselines.not_beaten(compared)
+    for line in beware:
         say(f"Beware: {line}")
     metrics = {**evaluate.report(scored, training.resamples), "baselines": compared, **_claimed(leaky)}
     final = {
         outcome: selection.overall(tried[outcome]) if tried[outcome] else chosen[outcome, 0] for outcome in OUTCOMES
     }
-    return Study(splits, tried, final, scored, leaky, metrics)
+    return Study(splits, tried, final, scored, leaky, metrics, beware)
 
 
 def _claimed(leaky: Foreseen | None) -> dict[str, Any]:

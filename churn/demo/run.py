@@ -44,6 +44,9 @@ _LOOK_S = 1.0
 _READY_S = 240.0
 _HANDOVER_S = 20.0
 
+HEARTBEATS_UP_TO = 8000
+"""Event seconds per second; beyond that they would come too late (docs/decisions/0008-heartbeats-in-publish.md)."""
+
 
 class Demo:
     """One run of everything.
@@ -73,6 +76,8 @@ class Demo:
             with suppress(Stopped):
                 self._run(stack)
             figures, model = self._see(), _model_version(self._folder / "models")
+        if self._plan.seconds is not None and self._end.elapsed_s >= self._plan.seconds and not figures.books.scores:
+            self._say("The time was over before the first score: the model has to be made first.")
         return closing(figures, self._plan.mode, model, self._java, self._end.elapsed_s)
 
     def _tell(self, line: str) -> None:
@@ -136,6 +141,8 @@ class Demo:
             self._end.wait(wait_s)
 
         self._learn(programs, events, wait)
+        if self._plan.speed is None or self._plan.speed > HEARTBEATS_UP_TO:
+            self._say("At this speed nobody who is silent is scored again: heartbeats would come too late.")
         sender = Sender(events, kafka, self._plan.speed, self._sent)
         with announced(self._settings.var, programs.port("serve"), kafka.bootstrap, servers.valkey.url) as url:
             self._say(f"Open {url} to see who is at risk. Ctrl-C ends the demo.")

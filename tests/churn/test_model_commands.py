@@ -32,6 +32,7 @@ def make(folder: Path, version: str, auc: float, log: str = "1") -> None:
         "models": {outcome: {"kind": "logistic"} for outcome in OUTCOMES},
         "data": {"events": 1000, "users": 20, "days": 61.0, "sum": log},
         "metrics": {"test": {outcome: figures(auc) for outcome in OUTCOMES}},
+        "beware": ["For cancel the model is not surely better than level only."] if auc < 0.71 else [],
     }
     bundle.seal(folder / version, card)
 
@@ -74,6 +75,11 @@ def test_show_prints_figures_with_intervals_or_the_whole_card(folder: Path) -> N
     assert "0.720 (0.700 to 0.740)" in said
     assert "4,321" in said
     assert json.loads(models(folder, "show", "v2", "--json").output) == bundle.load(folder, "v2").card
+
+
+def test_show_tells_what_a_model_does_not_surely_beat(folder: Path) -> None:
+    assert "Beware: For cancel the model is not surely better than level only." in models(folder, "show", "v1").output
+    assert "Beware" not in models(folder, "show", "v2").output
 
 
 def test_verify_names_a_damaged_file(folder: Path) -> None:

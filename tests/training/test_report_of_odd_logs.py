@@ -113,6 +113,17 @@ def test_a_report_is_made_even_when_all_who_leave_are_new(cold: bool) -> None:
     assert page.markdown("v1", sections)
 
 
+def test_the_report_begins_with_what_the_models_do_not_surely_beat() -> None:
+    facts_of_card = {
+        "labels": {"horizon_days": 14},
+        "data": {"events": 5, "users": 2, "days": 60.0},
+        "metrics": {},
+        "beware": ["For cancel it is no better."],
+    }
+    assert make._in_short(facts_of_card).endswith(" Beware: For cancel it is no better.")
+    assert "Beware" not in make._in_short({**facts_of_card, "beware": []})
+
+
 def test_an_outcome_of_which_there_are_no_figures_is_left_out() -> None:
     found = {"auc": {"value": 0.7, "low": 0.6, "high": 0.8}}
     metrics: dict[str, Any] = {

@@ -103,8 +103,12 @@ def _in_short(card: Mapping[str, Any]) -> str:
         f"Trained on {data['events']:,} events of {data['users']:,} users over {data['days']:g} days. Every figure is "
         f"about users and dates that the tested model had not seen, {labels['horizon_days']} days ahead, with an "
         "interval from resampled users that covers 95 %. Published work on this data often claims an AUC above .9 for "
-        f"cancel: its features see the end of the log.{leaky}"
+        f"cancel: its features see the end of the log.{leaky}{_beware(card)}"
     )
+
+
+def _beware(card: Mapping[str, Any]) -> str:
+    return "".join(f" Beware: {line}" for line in card.get("beware", ()))
 
 
 _RANKING = (

@@ -162,3 +162,10 @@ def test_a_demo_waits_for_what_a_killed_one_had_started(tmp_path: Path, monkeypa
     threading.Timer(0.3, os.kill, (left, signal.SIGKILL)).start()
     stopped_at("Simulating", Plan(users=150), var)
     assert not kept.exists()
+
+
+def test_a_demo_whose_time_is_over_before_the_first_score_says_so(tmp_path: Path) -> None:
+    said: list[str] = []
+    figures = run(Plan(users=150, seconds=0.2), Settings(var=tmp_path / "var"), threading.Event(), said.append)
+    assert figures["events_scored"] == 0
+    assert said[-1] == "The time was over before the first score: the model has to be made first."
