@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 
 from kafka import KafkaProducer
 
@@ -53,7 +54,6 @@ class Heartbeats:
             now_s: a clock that only goes forward, seconds.
 
         Raises:
-            ChurnError: no broker answers.
             redis.RedisError: Redis does not answer.
         """
         if not self._per_second or not self._rested(now_s):
@@ -89,16 +89,24 @@ class Heartbeats:
         then_s, then = self._clocks[0]
         return now_s - then_s >= SETTLED_S and clock - then < self._margin_ms
 
+    def _connected(self) -> KafkaProducer | None:
+        """The producer, None while no broker answers: publish waits for one, too."""
+        with suppress(ChurnError):
+            self._producer = self._producer or topics.producer(self._kafka, linger_ms=5)
+        return self._producer
+
     def _send(self, clock: int, most: int) -> int:
         # Who was sent one stays due until the score is there, and is passed over.
         due = self._view.due(clock, most + len(self._waiting))
         found = {user_id: since + (clock - since) // self._interval_ms * self._interval_ms for user_id, since in due}
         self._waiting = {user_id: ts for user_id, ts in self._waiting.items() if found.get(user_id) == ts}
         new = [(user_id, ts) for user_id, ts in found.items() if user_id not in self._waiting][:most]
+        producer = self._connected() if new else None
+        if producer is None:
+            return 0
         for user_id, ts in new:
-            self._producer = self._producer or topics.producer(self._kafka, linger_ms=5)
             value = events.encode(events.heartbeat(user_id, ts))
-            sent = self._producer.send(self._kafka.events_topic, value, key=user_id.encode())
+            sent = producer.send(self._kafka.events_topic, value, key=user_id.encode())
             sent.add_errback(lambda _, user_id=user_id: self._waiting.pop(user_id, None))
             self._waiting[user_id] = ts
         metrics.PUBLISH_HEARTBEATS.inc(len(new))

@@ -13,6 +13,8 @@ from churn.settings import Kafka
 from streaming import checkpoint
 
 PACE_S = 10.0
+ANSWER_MS = 2000
+"""So long it waits for the broker: whoever looks after the queries must not be kept from ending them."""
 
 
 class Lag:
@@ -52,8 +54,8 @@ class Lag:
             now_s: a clock that only goes forward, seconds.
         """
         try:
-            begins = self._consumer.beginning_offsets(self._partitions)
-            ends = self._consumer.end_offsets(self._partitions)
+            begins = self._consumer.beginning_offsets(self._partitions, timeout_ms=ANSWER_MS)
+            ends = self._consumer.end_offsets(self._partitions, timeout_ms=ANSWER_MS)
         except KafkaError:
             return self._events
         committed = checkpoint.position(self._query, self._topic)

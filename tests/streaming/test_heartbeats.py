@@ -166,3 +166,17 @@ def test_a_heartbeat_that_would_be_late_is_refused(view: View, settings: Setting
     short = settings.model_copy(update={"stream": Stream(dedupe_window_days=1)})
     with pytest.raises(ChurnError, match=r"interval_days is not shorter than stream\.dedupe_window_days"):
         Heartbeats(view, short)
+
+
+def test_without_a_broker_publish_is_not_ended(
+    view: View, settings: Settings, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("churn.topics.BOOTSTRAP_TIMEOUT_MS", 200)
+    stream = Publishing(view, kafka)
+    stream.publish(stream.score("silent", T0), stream.score("loud", T0 + 2 * DAY_MS))
+    away = settings.model_copy(update={"kafka": kafka.model_copy(update={"bootstrap": "127.0.0.1:1"})})
+    heartbeats = Heartbeats(view, away)
+    assert sum(beats(heartbeats, 1, settled(heartbeats))) == 0
+    heartbeats._kafka = kafka  # the broker is back
+    assert sum(beats(heartbeats, 1, SETTLED_S + 2)) == 1
+    heartbeats.close()
