@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 
@@ -16,6 +15,7 @@ from churn.following import Following
 from churn.model import load_scorer
 from churn.settings import Settings
 from streaming import checkpoint, queries
+from streaming.ending import end
 from streaming.lag import Lag
 from streaming.modes import AutoMode
 from streaming.newest_epoch import newest_epoch
@@ -62,8 +62,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
                 f"The JVM is gone ({type(error).__name__}).", "Start it again: it goes on where it was."
             ) from None
     finally:
-        with contextlib.suppress(Py4JError, OSError):  # the JVM is gone: what is wrong has been said
-            spark.stop()
+        end(spark)
 
 
 def _supervise(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from py4j.protocol import Py4JError
 from pyspark.sql.streaming.query import StreamingQuery
 
 from churn import metrics
 from churn.bundle import Bundle
 from churn.following import Following
 from churn.settings import Mode
+from streaming.ending import PATIENCE_S, within
 from streaming.lag import Lag
 from streaming.modes import AutoMode, Running
 from streaming.progress import Progress
@@ -88,10 +87,7 @@ class Supervisor:
             while not stopping.wait(WATCH_S):
                 self.look(time.monotonic())
         finally:
-            # A signal to the whole group ends the JVM too: then there is nothing left to stop.
-            with contextlib.suppress(Py4JError, OSError):
-                for name in list(self._running):
-                    self._stop(name)
+            within(PATIENCE_S, self._stop_all)
 
     def look(self, now_s: float) -> None:
         """What is done every second: counts, lag, failures, mode, model.
@@ -148,6 +144,10 @@ class Supervisor:
         if SCORES in self._running:  # otherwise it waits for its next start anyway
             self._stop(SCORES)
             self._start(SCORES, reason)
+
+    def _stop_all(self) -> None:
+        for name in list(self._running):
+            self._stop(name)
 
     def _stop(self, name: str) -> None:
         query = self._running.pop(name)

@@ -117,3 +117,17 @@ def test_kills_lose_nothing_count_nothing_twice_and_ring_no_alert_twice(
     for part, times in took_s.items():
         again = sorted(times)
         print(f"{part}: scores again after {again[0]:.1f} to {again[-1]:.1f} s, median {again[len(again) // 2]:.1f}")  # noqa: T201 (what `make chaos` is run for)
+
+
+def test_the_stream_ends_soon_while_the_broker_is_away(servers: Servers, models: Path, tmp_path: Path) -> None:
+    rows = log(3)
+    with System(tmp_path, servers, models, **QUICK) as system:
+        Sender(system.kafka, rows, pause_s=0.01).start()
+        Story(system, random.Random(SEED)).wait_for(200, AGAIN_S)
+        assert system.broker.child is not None
+        system.broker.child.kill()
+        time.sleep(5)  # until the queries have noticed
+        began_s = time.monotonic()
+        assert system.programs["stream"].stop(30) == 0, system.tails()
+        assert time.monotonic() - began_s < 15
+        system.broker.start()
