@@ -31,7 +31,7 @@ def within(seconds: float, work: Callable[[], object]) -> bool:
 
 def end(spark: SparkSession) -> None:
     """Stops Spark, or kills its process: a checkpoint is made for that."""
-    if within(PATIENCE_S, lambda: spark.stop()):  # looking the method up asks the JVM, too
+    if within(PATIENCE_S, lambda: spark.stop()):  # noqa: PLW0108 (looking the method up asks the JVM, too)
         return
     log.warning("Spark does not end and is killed; the open batch is replayed at the next start")
     process = getattr(SparkContext._gateway, "proc", None)
