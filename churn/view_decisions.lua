@@ -66,7 +66,8 @@ local function find_holds(args, read, p, clock)
   local before = clock > 0 and clock or times[1]
   for _, as_of_ms in ipairs(times) do
     if as_of_ms - before >= p.outage_ms then
-      holds[#holds + 1] = { since = as_of_ms, ['until'] = as_of_ms + p.hold_ms }
+      -- From the beginning of the gap: heartbeats that follow are of moments in it.
+      holds[#holds + 1] = { since = before + 1, ['until'] = as_of_ms + p.hold_ms }
     end
     before = as_of_ms
   end

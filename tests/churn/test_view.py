@@ -459,6 +459,16 @@ def test_a_batch_that_tells_of_the_last_day_first_is_no_outage(view: View) -> No
 
 
 @servers
+def test_a_heartbeat_of_a_moment_in_the_gap_waits_too(view: View) -> None:
+    view.prepare(POLICY, 14, HEARTBEATS)
+    publish(view, score("7"), score("8"), score("9"))
+    publish(view, score("9", 2, as_of=NOW_MS + 5 * DAY_MS), offset=3)
+    publish(view, score("7", 2, 0.9, lapsing=True, as_of=NOW_MS + 5 * DAY_MS - HOUR_MS), offset=4)
+    publish(view, score("8", 2, 0.9, lapsing=True, as_of=NOW_MS), offset=5)  # of before the outage
+    assert [alert.user_id for alert in view.alerts(9)] == ["8"]
+
+
+@servers
 def test_within_a_batch_only_who_comes_after_the_outage_waits(view: View) -> None:
     view.prepare(POLICY, 14, HEARTBEATS)
     hours = {"before": 3, "first": 30, "waits": 40, "after": 54}
