@@ -151,7 +151,7 @@ def _refuse_gap(path: Path, days: Mapping[int, int]) -> None:
     before, after = found
     early = sum(rows for day, rows in days.items() if day <= before)
     late = sum(rows for day, rows in days.items() if day >= after)
-    where = f"from {_date(after)} on" if late <= early else f"up to {_date(before)}"
+    where = f"from {date(after)} on" if late <= early else f"up to {date(before)}"
     count = min(early, late)
     raise ChurnError(
         f"{path} has {'one event' if count == 1 else f'{count:,} events'} {where}, {after - before:,} days "
@@ -160,7 +160,8 @@ def _refuse_gap(path: Path, days: Mapping[int, int]) -> None:
     )
 
 
-def _date(day: int) -> str:
+def date(day: int) -> str:
+    """A day by days since 1970, as people write it."""
     return f"{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%Y-%m-%d}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
@@ -63,6 +63,32 @@ def producer(kafka: Kafka, **options: Any) -> KafkaProducer:
         )
     except (KafkaError, OSError, ValueError) as error:
         raise unreachable(kafka, error) from None
+
+
+def consumer(kafka: Kafka, **options: Any) -> KafkaConsumer:
+    """A consumer without a group: whoever reads keeps its position elsewhere.
+
+    Args:
+        kafka: where from.
+        options: more of kafka-python's, such as `max_poll_records`.
+
+    Raises:
+        ChurnError: no broker answers.
+    """
+    try:
+        return KafkaConsumer(
+            bootstrap_servers=kafka.bootstrap,
+            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+            enable_auto_commit=False,
+            **options,
+        )
+    except (KafkaError, OSError, ValueError) as error:
+        raise unreachable(kafka, error) from None
+
+
+def known_partitions(reader: KafkaConsumer, topic: str) -> list[TopicPartition]:
+    """The partitions of a topic that a consumer knows of, in order."""
+    return [TopicPartition(topic, number) for number in sorted(reader.partitions_for_topic(topic) or ())]
 
 
 def unreachable(kafka: Kafka, error: Exception) -> ChurnError:

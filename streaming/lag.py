@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
-from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from churn import metrics, topics
@@ -29,22 +28,11 @@ class Lag:
     """
 
     def __init__(self, kafka: Kafka, query: Path) -> None:
-        self._topic, self._query, self._kafka = kafka.events_topic, query, kafka
-        self._consumer = self._connected()
-        numbers = self._consumer.partitions_for_topic(self._topic) or ()
-        self._partitions = [TopicPartition(self._topic, number) for number in numbers]
+        self._topic, self._query = kafka.events_topic, query
+        self._consumer = topics.consumer(kafka)
+        self._partitions = topics.known_partitions(self._consumer, self._topic)
         self._events = 0
         self._read: deque[tuple[float, int]] = deque()
-
-    def _connected(self) -> KafkaConsumer:
-        try:
-            return KafkaConsumer(
-                bootstrap_servers=self._kafka.bootstrap,
-                bootstrap_timeout_ms=topics.BOOTSTRAP_TIMEOUT_MS,
-                enable_auto_commit=False,
-            )
-        except (KafkaError, OSError, ValueError) as error:
-            raise topics.unreachable(self._kafka, error) from None
 
     def look(self, open_rows: int, now_s: float) -> int:
         """Records not read yet; as before while the broker does not answer.

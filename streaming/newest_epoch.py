@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kafka import KafkaConsumer, TopicPartition
 
+from churn import topics
 from churn.errors import ChurnError
 from churn.scores import decode
 from churn.settings import Settings
@@ -20,7 +21,7 @@ def newest_epoch(settings: Settings) -> int:
     """
     consumer, topic = connected(settings), settings.kafka.scores_topic
     try:
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        partitions = topics.known_partitions(consumer, topic)
         begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         return max((_last(consumer, p, ends[p]) for p in partitions if ends[p] > begins[p]), default=0)
     finally:

@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
 from churn import metrics, topics
 from churn.errors import ChurnError
@@ -34,19 +33,13 @@ def connected(settings: Settings) -> KafkaConsumer:
     Raises:
         ChurnError: no broker answers.
     """
-    try:
-        # No consumer group: the position is kept with the data, in Redis.
-        return KafkaConsumer(
-            bootstrap_servers=settings.kafka.bootstrap,
-            bootstrap_timeout_ms=topics.BOOTSTRAP_TIMEOUT_MS,
-            enable_auto_commit=False,
-            # An offset that is not there any more is told: a topic that was made anew must not be passed over.
-            auto_offset_reset="none",
-            max_poll_records=settings.publish.max_poll_records,
-            metadata_max_age_ms=METADATA_AGE_MS,
-        )
-    except (KafkaError, OSError, ValueError) as error:
-        raise topics.unreachable(settings.kafka, error) from None
+    return topics.consumer(
+        settings.kafka,
+        # An offset that is not there any more is told: a topic that was made anew must not be passed over.
+        auto_offset_reset="none",
+        max_poll_records=settings.publish.max_poll_records,
+        metadata_max_age_ms=METADATA_AGE_MS,
+    )
 
 
 def resume(consumer: KafkaConsumer, view: View, topic: str) -> dict[int, int]:
@@ -56,7 +49,7 @@ def resume(consumer: KafkaConsumer, view: View, topic: str) -> dict[int, int]:
         ChurnError: a position lies beyond the topic's end: the two do not belong together.
         KafkaError: the broker does not answer.
     """
-    partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    partitions = topics.known_partitions(consumer, topic)
     consumer.assign(partitions)
     begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
     held: dict[int, int] = {}

@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from kafka import TopicPartition
-
 from churn import bundle, topics
 from churn.errors import ChurnError
 from churn.settings import Settings
@@ -42,8 +40,8 @@ def rebuild(settings: Settings, say: Callable[[str], None], stopping: threading.
     topics.ensure(settings.kafka)
     consumer = connected(settings)
     try:
-        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-        ends = {p.partition: end for p, end in consumer.end_offsets(partitions).items()}
+        found = consumer.end_offsets(topics.known_partitions(consumer, topic))
+        ends = {partition.partition: end for partition, end in found.items()}
         _require_room(view, topic, ends, replace)
         view.silence(topic, ends)
         publisher = Publisher(settings, view, consumer, thresholds, Heartbeats(view, settings))

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-
 from churn import events, topics
 from churn.settings import DAY_MS, Settings
 from streaming.letter import Letter, Redriven, read
@@ -58,18 +55,9 @@ def open_box(settings: Settings) -> Box:
 
 
 def _records(settings: Settings) -> Iterator[tuple[bytes, int, int]]:
-    kafka = settings.kafka
+    consumer = topics.consumer(settings.kafka)
     try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=kafka.bootstrap,
-            bootstrap_timeout_ms=topics.BOOTSTRAP_TIMEOUT_MS,
-            enable_auto_commit=False,
-        )
-    except (KafkaError, OSError, ValueError) as error:
-        raise topics.unreachable(kafka, error) from None
-    try:
-        numbers = sorted(consumer.partitions_for_topic(kafka.dead_letters_topic) or ())
-        partitions = [TopicPartition(kafka.dead_letters_topic, number) for number in numbers]
+        partitions = topics.known_partitions(consumer, settings.kafka.dead_letters_topic)
         consumer.assign(partitions)
         ends = consumer.end_offsets(partitions)
         consumer.seek_to_beginning(*partitions)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from statistics import median
 
 from pyspark.sql import DataFrame
@@ -64,7 +63,7 @@ def left_out(days: Mapping[int, Day], first: int, last: int) -> str:
     """What lies before the first and after the last kept day, in a sentence; empty when nothing does."""
     before = sum(held.events for day, held in days.items() if day < first)
     after = sum(held.events for day, held in days.items() if day > last)
-    sides = ((before, f"before {_date(first)}"), (after, f"after {_date(last)}"))
+    sides = ((before, f"before {event_log.date(first)}"), (after, f"after {event_log.date(last)}"))
     told = [f"{count:,} {'event' if count == 1 else 'events'} {where}" for count, where in sides if count]
     if not told:
         return ""
@@ -93,12 +92,8 @@ def _by_day(log: DataFrame) -> dict[int, Day]:
 def _require_unbroken(days: Mapping[int, Day]) -> None:
     found = event_log.gap({day: held.events for day, held in days.items()})
     if found is not None:
-        before, after = map(_date, found)
+        before, after = map(event_log.date, found)
         raise ChurnError(
             f"The log is silent from {before} to {after}.",
             "Take out the events with a wrong clock, or give the part on one side of the silence.",
         )
-
-
-def _date(day: int) -> str:
-    return f"{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%Y-%m-%d}"
