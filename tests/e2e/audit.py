@@ -8,28 +8,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
-
 from churn.features import NAMES
 from churn.outcomes import AlertPolicy, Band
 from churn.scores import Score, decode
 from churn.settings import Kafka
 from churn.view import View
 from tests.e2e.conftest import Row
-from tests.oracle import expect
+from tests.oracle import Expected, expect
+from tests.topic import everything
+
+FACTS = ("events", "as_of", "last_event", "level", "status")
 
 
 def recorded(kafka: Kafka) -> list[Score]:
     """All of the scores topic, each user's in order."""
-    partitions = [TopicPartition(kafka.scores_topic, number) for number in range(kafka.partitions)]
-    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
-    consumer.assign(partitions)
-    ends = consumer.end_offsets(partitions)
-    found: list[Score] = []
-    while any(consumer.position(partition) < ends[partition] for partition in partitions):
-        found += [decode(message.value) for batch in consumer.poll(1000).values() for message in batch]
-    consumer.close()
-    return found
+    return [decode(message.value) for message in everything(kafka, kafka.scores_topic)]
 
 
 @dataclass
@@ -69,11 +62,7 @@ def policy_of(view: View) -> AlertPolicy:
 def differences(view: View, kafka: Kafka, rows: list[Row]) -> list[str]:
     """Everything that is not as it must be; empty when all is well."""
     scores, expected = recorded(kafka), expect(rows)
-    found = [f"{user_id}: not in the view" for user_id in expected if view.user(user_id) is None]
-    for user_id, user in expected.items():
-        held = view.user(user_id)
-        if held is not None:
-            found += _of_user(user_id, held.score, user)
+    found = unlike(view, expected)
     due, alerts = alerts_due(scores, policy_of(view)), view.alerts(100_000)
     raised = Counter((alert.user_id, alert.epoch, alert.version) for alert in alerts)
     found += [f"alert {alert} was raised {count} times" for alert, count in raised.items() if count > 1]
@@ -85,19 +74,29 @@ def differences(view: View, kafka: Kafka, rows: list[Row]) -> list[str]:
     return found
 
 
-def _of_user(user_id: str, score: Score, user: Any) -> list[str]:
-    facts = ("events", "as_of", "last_event", "level", "status")
-    found = [
-        f"{user_id}: {name} is {getattr(score, name)}, not {getattr(user, name)}"
-        for name in facts
-        if getattr(score, name) != getattr(user, name)
+def unlike(view: View, expected: Mapping[str, Expected]) -> list[str]:
+    """In what users of the view differ from the oracle, where every event is one version."""
+    found: list[str] = []
+    for user_id, user in expected.items():
+        held = view.user(user_id)
+        if held is None:
+            found.append(f"{user_id}: not in the view")
+            continue
+        found += of_user(held.score, user)
+        if held.score.version != user.events:
+            found.append(f"{user_id}: version {held.score.version} of {user.events} events")
+    return found
+
+
+def of_user(score: Score, user: Expected) -> list[str]:
+    """In what a score differs from the oracle: its facts, and every feature by more than rounding."""
+    facts = [(name, getattr(score, name), getattr(user, name)) for name in FACTS]
+    features = [(name, score.features[name], user.features[name]) for name in NAMES]
+    differing = [
+        *(fact for fact in facts if fact[1] != fact[2]),
+        *(each for each in features if not math.isclose(each[1], each[2], rel_tol=1e-9)),
     ]
-    found += [f"{user_id}: version {score.version} of {user.events} events"] * (score.version != user.events)
-    return found + [
-        f"{user_id}: {name} is {score.features[name]}, not {user.features[name]}"
-        for name in NAMES
-        if not math.isclose(score.features[name], user.features[name], rel_tol=1e-9, abs_tol=1e-300)
-    ]
+    return [f"{score.user_id}: {name} is {found}, not {wanted}" for name, found, wanted in differing]
 
 
 class Watcher:

@@ -16,6 +16,7 @@ from churn.child import Child
 from churn.embedded import free_port
 from churn.events import encode
 from churn.settings import DAY_MS, Kafka, Mode
+from churn.view import View
 from tests.conftest import Servers
 
 Row = dict[str, Any]
@@ -39,18 +40,54 @@ def identities(rows: list[Row]) -> int:
     return len({(row["userId"], row["sessionId"], row["itemInSession"], row["ts"]) for row in rows if row["userId"]})
 
 
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Callable[..., Child]]:
-    started: list[Child] = []
+class Running:
+    """The programs of one test on the session's servers, with folders, topics and ports of their own.
 
-    def start(command: str, env: dict[str, str]) -> Child:
-        child = Child(command, [sys.executable, "-m", "churn.cli", command], tmp_path, env=env).start()
-        started.append(child)
+    Args:
+        servers: of the session.
+        kafka: the test's topics.
+        models: with a current bundle.
+        var: of everything else.
+        eventually: waits.
+    """
+
+    def __init__(
+        self, servers: Servers, kafka: Kafka, models: Path, var: Path, eventually: Callable[..., bool]
+    ) -> None:
+        self.kafka, self.view, self.port = kafka, View.connect(servers.redis_url), free_port()
+        self._servers, self._models, self._var = servers, models, var
+        self._eventually = eventually
+        self._started: list[Child] = []
+
+    def start(self, command: str, mode: Mode = "microbatch", **more: str) -> Child:
+        """Starts a program; the metrics of a stream are at `port`."""
+        env = {**environment(mode, self._servers, self.kafka, self._models, self._var, self.port), **more}
+        child = Child(command, [sys.executable, "-m", "churn.cli", command], self._var, env=env).start()
+        self._started.append(child)
         return child
 
-    yield start
-    for child in started:
-        child.stop(10)
+    def stop(self) -> None:
+        """Ends what still runs."""
+        for child in self._started:
+            child.stop(10)
+
+    def reach(self, count: int, stream: Child, within_s: float = 120) -> None:
+        """Waits until so many events are scored, and sees that it is not one more."""
+
+        def done() -> bool:
+            return self.view.books().events_scored >= count or not stream.alive
+
+        assert self._eventually(done, within_s), f"{self.view.books()} of {count}\n{stream.tail(30)}"
+        assert self.view.books().events_scored == count, stream.tail(30)
+
+
+@pytest.fixture
+def running(
+    servers: Servers, models: Path, kafka: Kafka, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool]
+) -> Iterator[Running]:
+    programs = Running(servers, kafka, models, tmp_path, eventually)
+    yield programs
+    programs.stop()
 
 
 def environment(mode: Mode, servers: Servers, kafka: Kafka, models: Path, var: Path, port: int) -> dict[str, str]:

@@ -10,9 +10,8 @@ import pyspark
 
 from churn.child import Child
 from churn.embedded import free_port
-from churn.server import is_free
+from churn.server import HOST, is_free
 
-HOST = "127.0.0.1"
 START_S = 60.0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +13,8 @@ from hypothesis import strategies as st
 from kafka import KafkaProducer
 
 from churn import events
-from churn.child import Child
 from churn.demo.figures import scrape
-from churn.embedded import free_port
-from churn.settings import Kafka
-from churn.view import View
-from tests.conftest import Servers
-from tests.e2e.conftest import environment
+from tests.e2e.conftest import Running
 from tests.streaming.test_dead_letters import letters
 
 pytestmark = [pytest.mark.servers, pytest.mark.spark]
@@ -88,24 +82,15 @@ def verdict(raw: bytes) -> str | tuple[Any, ...]:
     return "logged_out" if found.logged_out else found.identity
 
 
-def test_the_books_balance_whatever_comes(
-    servers: Servers,
-    models: Path,
-    kafka: Kafka,
-    redis_client: Any,
-    programs: Callable[..., Child],
-    eventually: Callable[..., bool],
-    tmp_path: Path,
-) -> None:
+def test_the_books_balance_whatever_comes(running: Running, eventually: Callable[..., bool]) -> None:
     records = made(3000)
     verdicts = Counter(map(verdict, records))
     dead, logged_out = verdicts.pop("dead"), verdicts.pop("logged_out")
     scored, doubles = len(verdicts), sum(verdicts.values()) - len(verdicts)
     assert min(dead, logged_out, scored, doubles) > 50, "there is something of everything"
-    view, port = View.connect(servers.redis_url), free_port()
-    env = environment("microbatch", servers, kafka, models, tmp_path, port)
-    env["CHURN_STREAM__MAX_OFFSETS_PER_TRIGGER"] = "400"
-    stream, publish = programs("stream", env), programs("publish", env)
+    view, kafka = running.view, running.kafka
+    small = {"CHURN_STREAM__MAX_OFFSETS_PER_TRIGGER": "400"}
+    stream, publish = running.start("stream", **small), running.start("publish")
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", max_request_size=1_048_576)
     for number, value in enumerate(records):
         producer.send(kafka.events_topic, value, partition=number % kafka.partitions)
@@ -113,16 +98,16 @@ def test_the_books_balance_whatever_comes(
             producer.flush()
             assert eventually(lambda: view.books().events_scored > 0, 120), stream.tail(30)
             stream.kill()
-            stream = programs("stream", env)
+            stream = running.start("stream", **small)
     producer.close()
-    assert eventually(lambda: view.books().events_scored >= scored or not stream.alive, 180), stream.tail(30)
+    running.reach(scored, stream, 180)
     assert eventually(lambda: len(letters(kafka)) >= dead, 60)
     assert publish.alive
     assert (view.books().events_scored, view.books().heartbeats) == (scored, 0)
     buried = {(letter["partition"], letter["offset"]) for letter in letters(kafka)}
     assert len(buried) == dead
     # Duplicates and the logged out of batches before the kill are not in this process's count.
-    counted = scrape(port)
+    counted = scrape(running.port)
     assert counted["churn_stream_dropped", "late"] == 0
     assert counted["churn_stream_dropped", "duplicate"] <= doubles
     assert counted["churn_stream_records_total", "logged_out"] <= logged_out

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from churn import bundle, event_log
-from churn.child import Child
 from churn.demo.figures import scrape
-from churn.embedded import free_port
 from churn.events import encode
 from churn.features import NAMES
 from churn.model import load_scorer
 from churn.parsing import read_log
-from churn.settings import DAY_MS, Kafka, Mode
+from churn.settings import DAY_MS, Mode
 from churn.simulator import Simulation
-from churn.view import View
 from streaming.bootstrap import keep
 from streaming.open_balances import open_balances
-from tests.conftest import Servers
-from tests.e2e.conftest import Row, disturbed, environment, identities, send
+from tests.e2e.audit import of_user
+from tests.e2e.conftest import Row, Running, disturbed, identities, send
 from tests.oracle import Expected, expect
 
 pytestmark = [pytest.mark.servers, pytest.mark.spark]
@@ -42,15 +37,12 @@ def rows(request: pytest.FixtureRequest) -> list[Row]:
 
 
 @pytest.mark.parametrize("mode", ["microbatch", "realtime"])
-def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one story, from the log to the view)
+def test_every_feature_of_every_user_equals_the_oracle(
     mode: Mode,
     rows: list[Row],
-    servers: Servers,
+    running: Running,
     spark: SparkSession,
     models: Path,
-    kafka: Kafka,
-    redis_client: Any,
-    programs: Callable[..., Child],
     eventually: Callable[..., bool],
     tmp_path: Path,
 ) -> None:
@@ -62,13 +54,11 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     file = tmp_path / "history.json"
     file.write_bytes(b"".join(encode(row) + b"\n" for row in history))
     keep(read_log(spark.read.text(str(file))), cut_ms, tmp_path / "balances")
-    opened = open_balances(tmp_path / "balances", kafka, lambda _: None, lambda: False)
-    send(live, kafka)
+    opened = open_balances(tmp_path / "balances", running.kafka, lambda _: None, lambda: False)
+    send(live, running.kafka)
 
-    metrics_port = free_port()
-    env = environment(mode, servers, kafka, models, tmp_path, metrics_port)
-    stream, publish = programs("stream", env), programs("publish", env)
-    view = View.connect(servers.redis_url)
+    view, metrics_port = running.view, running.port
+    stream, publish = (running.start(command, mode) for command in ("stream", "publish"))
     arrived = eventually(
         lambda: view.books().events_scored >= wanted or not (stream.alive and publish.alive), within_s=180
     )
@@ -81,11 +71,7 @@ def test_every_feature_of_every_user_equals_the_oracle(  # noqa: PLR0917 (one st
     p = _chances(spark, models, expected)
     for user_id, user in expected.items():
         score = found[user_id].score
-        assert (score.as_of, score.events, score.last_event, score.level, score.status) == (
-            user.as_of, user.events, user.last_event, user.level, user.status,
-        ), user_id  # fmt: skip
-        for name in NAMES:
-            assert math.isclose(score.features[name], user.features[name], rel_tol=1e-9), (user_id, name)
+        assert of_user(score, user) == []
         for name in ("p_cancel", "p_lapse", "risk"):
             assert abs(getattr(score, name) - p[user_id][name]) < 1e-6, (user_id, name)
 

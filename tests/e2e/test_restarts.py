@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 import signal
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from churn.child import Child
 from churn.demo.figures import scrape
-from churn.embedded import free_port
-from churn.features import NAMES
-from churn.settings import DAY_MS, Kafka, Mode
+from churn.settings import DAY_MS, Mode
 from churn.simulator import Simulation
-from churn.view import View
-from tests.conftest import Servers
-from tests.e2e.conftest import Row, disturbed, environment, identities, send
+from tests.e2e.audit import unlike
+from tests.e2e.conftest import Row, Running, disturbed, identities, send
 from tests.oracle import expect
 
 pytestmark = [pytest.mark.servers, pytest.mark.spark]
@@ -36,47 +30,33 @@ def legs() -> list[list[Row]]:
     return [parts[0], parts[0][-50:] + parts[1], parts[1][-50:] + parts[2]]
 
 
-def test_changes_of_mode_and_kills_count_every_event_once(
-    servers: Servers,
-    models: Path,
-    kafka: Kafka,
-    redis_client: Any,
-    programs: Callable[..., Child],
-    eventually: Callable[..., bool],
-    tmp_path: Path,
-) -> None:
+def test_changes_of_mode_and_kills_count_every_event_once(running: Running, eventually: Callable[..., bool]) -> None:
     first, second, third = legs()
-    metrics_port = free_port()
-    view = View.connect(servers.redis_url)
+    view, kafka = running.view, running.kafka
 
     def started(command: str, mode: Mode = "microbatch") -> Child:
-        env = environment(mode, servers, kafka, models, tmp_path, metrics_port)
-        return programs(command, {**env, "CHURN_STREAM__MAX_OFFSETS_PER_TRIGGER": "500"})  # the watermark moves
-
-    def scored(count: int, stream: Child) -> None:
-        assert eventually(lambda: view.books().events_scored >= count or not stream.alive, 120), stream.tail(30)
-        assert view.books().events_scored == count, stream.tail(30)
+        return running.start(command, mode, CHURN_STREAM__MAX_OFFSETS_PER_TRIGGER="500")  # the watermark moves
 
     publish = started("publish")
     send(first, kafka)
     stream = started("stream")
-    scored(identities(first), stream)
+    running.reach(identities(first), stream)
     assert stream.stop(20) == 0
 
     stream = started("stream", "realtime")
     half = len(second) // 2
     late = {**first[0], "userId": "late", "ts": START_MS - 30 * DAY_MS}
     send([*second[:half], late], kafka)
-    scored(identities(first + second[:half]), stream)
+    running.reach(identities(first + second[:half]), stream)
     dropped = ("churn_stream_dropped", "late")
     # The batch is open for minutes still: Spark is asked what its tasks have dropped so far.
-    assert eventually(lambda: scrape(metrics_port).get(dropped) == 1, 20)
+    assert eventually(lambda: scrape(running.port).get(dropped) == 1, 20)
     send(second[half:], kafka)
     stream.kill()
 
     send(third, kafka)
     stream = started("stream")
-    scored(identities(first + second + third), stream)
+    running.reach(identities(first + second + third), stream)
     jvm = [child for child in psutil.Process(stream.pid).children() if child.name() == "java"]
     jvm[0].send_signal(signal.SIGKILL)
     assert eventually(lambda: not stream.alive, 20)
@@ -87,9 +67,4 @@ def test_changes_of_mode_and_kills_count_every_event_once(
 
     expected = expect(first + second + third)
     assert set(view.user_ids()) == set(expected)
-    for user_id, user in expected.items():
-        held = view.user(user_id)
-        assert held is not None
-        assert (held.score.events, held.score.version, held.score.as_of) == (user.events, user.events, user.as_of)
-        for name in NAMES:
-            assert math.isclose(held.score.features[name], user.features[name], rel_tol=1e-9), (user_id, name)
+    assert unlike(view, expected) == []

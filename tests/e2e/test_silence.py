@@ -6,21 +6,16 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy
 import pytest
 
 from churn import bundle
-from churn.child import Child
-from churn.embedded import free_port
 from churn.explain import Explainer
 from churn.features import NAMES
-from churn.settings import DAY_MS, Kafka
+from churn.settings import DAY_MS
 from churn.simulator import Simulation
-from churn.view import View
-from tests.conftest import Servers
-from tests.e2e.conftest import Row, environment, send
+from tests.e2e.conftest import Row, Running, send
 from tests.oracle import expect
 
 pytestmark = [pytest.mark.servers, pytest.mark.spark]
@@ -37,29 +32,22 @@ def risk_of(models: Path, rows: list[Row], user_id: str, as_of_ms: int) -> float
 
 
 def test_who_stops_is_alerted_on_and_an_outage_alerts_on_nobody(
-    servers: Servers,
-    models: Path,
-    kafka: Kafka,
-    redis_client: Any,
-    programs: Callable[..., Child],
-    eventually: Callable[..., bool],
-    tmp_path: Path,
+    running: Running, models: Path, eventually: Callable[..., bool]
 ) -> None:
     everything = list(Simulation(40, START_MS, ENDS, seed=12).events())
     quitter = Counter(row["userId"] for row in everything if row["userId"]).most_common(1)[0][0]
     rows = [row for row in everything if row["userId"] != quitter or row["ts"] < STOPS]
     lively, silent = (risk_of(models, rows, quitter, moment) for moment in (STOPS, ENDS - DAY_MS))
     assert silent > 1.2 * lively, "the model of these tests sees silence"
-    view = View.connect(servers.redis_url)
-    env = {
-        **environment("realtime", servers, kafka, models, tmp_path, free_port()),
+    view, kafka = running.view, running.kafka
+    settings = {
         "CHURN_STREAM__DEDUPE_WINDOW_DAYS": "6",
         "CHURN_HEARTBEAT__PER_SECOND": "200",
         "CHURN_HEARTBEAT__INTERVAL_DAYS": str(INTERVAL_DAYS),
         "CHURN_POLICY__HIGH": str((lively + silent) / 2),
         "CHURN_POLICY__MEDIUM": str(lively / 2),
     }
-    stream, publish = programs("stream", env), programs("publish", env)
+    stream, publish = (running.start(command, "realtime", **settings) for command in ("stream", "publish"))
     send([row for row in rows if row["ts"] < STOPS], kafka)
     assert eventually(lambda: view.clock() is not None and (view.clock() or 0) > STOPS - HOUR_MS, 120), stream.tail(30)
     for hour in range((ENDS - STOPS) // HOUR_MS):  # five hours a second: far slower than the window

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 
 from churn.events import encode
 from churn.settings import Kafka, Settings, Stream
 from streaming.letter import FIELDS, RAW_BYTES
+from tests.topic import everything
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,14 +32,7 @@ def sent(kafka: Kafka, values: list[bytes | None]) -> int:
 
 
 def letters(kafka: Kafka) -> list[dict[str, Any]]:
-    consumer = KafkaConsumer(
-        kafka.dead_letters_topic,
-        bootstrap_servers=kafka.bootstrap,
-        auto_offset_reset="earliest",
-        consumer_timeout_ms=2000,
-    )
-    found = [json.loads(message.value) for message in consumer]
-    consumer.close()
+    found = [json.loads(message.value) for message in everything(kafka, kafka.dead_letters_topic)]
     return sorted(found, key=lambda letter: letter["offset"])
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 from churn import events
 from churn.errors import ChurnError
@@ -20,6 +19,7 @@ from churn.view import View
 from streaming.heartbeats import EVERY_S, SETTLED_S, Heartbeats
 from tests.conftest import Servers
 from tests.streaming.test_publish import SCORE
+from tests.topic import everything
 
 HOUR_MS = 3_600_000
 POLICY = AlertPolicy(0.3, 0.5, 0.85, 0, 1000 * DAY_MS, 0)
@@ -58,11 +58,7 @@ class Publishing:
 
 def sent(kafka: Kafka) -> list[tuple[str, int]]:
     """Every heartbeat on the topic: whose, and of when."""
-    partitions = [TopicPartition(kafka.events_topic, number) for number in range(kafka.partitions)]
-    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=700)
-    consumer.assign(partitions)
-    records = [json.loads(message.value) for message in consumer]
-    consumer.close()
+    records = [json.loads(message.value) for message in everything(kafka, kafka.events_topic)]
     assert records == [events.heartbeat(record["userId"], record["ts"]) for record in records]
     return [(record["userId"], record["ts"]) for record in records]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 from churn import events
 from churn.errors import ChurnError
@@ -17,6 +16,7 @@ from churn.settings import Kafka
 from streaming import open_balances as job
 from streaming.bootstrap import DONE, is_kept, keep, kept_folder
 from streaming.open_balances import Opened, open_balances
+from tests.topic import everything
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -50,11 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def arrived(kafka: Kafka) -> list[str]:
-    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=700)
-    consumer.assign([TopicPartition(kafka.events_topic, number) for number in range(kafka.partitions)])
-    found = [events.decode(message.value, None).user_id for message in consumer]
-    consumer.close()
-    return found
+    return [events.decode(message.value, None).user_id for message in everything(kafka, kafka.events_topic)]
 
 
 def say(_: str) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from churn import settings as configuration
@@ -17,6 +17,7 @@ from churn.settings import DAY_MS, Kafka, Settings
 from streaming.letter import RAW_BYTES, Letter, read
 from streaming.mending import rules
 from streaming.redrive import Box, open_box, redrive
+from tests.topic import everything
 
 NOW_MS = 1_790_000_000_000
 T0 = 1_541_000_000_000
@@ -60,11 +61,7 @@ def settings(kafka: Kafka) -> Settings:
 
 
 def events_of(kafka: Kafka) -> list[tuple[bytes, dict[str, Any]]]:
-    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=700)
-    consumer.assign([TopicPartition(kafka.events_topic, number) for number in range(kafka.partitions)])
-    found = [(message.key, json.loads(message.value)) for message in consumer]
-    consumer.close()
-    return found
+    return [(message.key, json.loads(message.value)) for message in everything(kafka, kafka.events_topic)]
 
 
 def sent(

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 from churn import topics
 from churn.errors import ChurnError
@@ -18,6 +17,7 @@ from churn.settings import Kafka
 from streaming import replay as job
 from streaming.pace import Pace
 from streaming.replay import HOUR_MS, Sent
+from tests.topic import everything
 
 START_MS = 1_538_352_000_000
 
@@ -36,17 +36,8 @@ def replay(
 
 def arrived(kafka: Kafka) -> list[tuple[bytes | None, bytes, int]]:
     """Key, value and partition of everything on the events topic, by partition and offset."""
-    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, enable_auto_commit=False, max_poll_records=10_000)
-    partitions = [TopicPartition(kafka.events_topic, number) for number in range(kafka.partitions)]
-    consumer.assign(partitions)
-    consumer.seek_to_beginning(*partitions)
-    ends = consumer.end_offsets(partitions)
-    found: list[tuple[bytes | None, bytes, int]] = []
-    while len(found) < sum(ends.values()):
-        for messages in consumer.poll(timeout_ms=1000).values():
-            found += [(message.key, message.value, message.partition) for message in messages]
-    consumer.close()
-    return found
+    found = everything(kafka, kafka.events_topic)
+    return [(message.key, message.value, message.partition) for message in found]
 
 
 @pytest.mark.servers
