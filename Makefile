@@ -30,11 +30,8 @@ check: setup ## Format, lint, types, floor plan and the tests that need no JVM: 
 	@# Three processes share two cores: more threads in each would only wait for one another.
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 3 --dist worksteal --hypothesis-profile=quick -m "not servers and not spark" --no-header
 
-bench: setup ## Measure: likeness of the simulator, latency of a live stream, throughput of a backlog (half an hour)
-	@$(BIN)/python benchmarks/simulator_likeness.py
-	@$(BIN)/python benchmarks/latency.py
-	@$(BIN)/python benchmarks/backlog.py
-	@$(BIN)/python benchmarks/backlog.py --mode realtime
+bench: setup ## Measure everything on a quiet machine, some two hours, or in ten minutes: make bench QUICK=1
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 chaos: setup ## Kill every part of a running system, again and again, and workers of a cluster: make chaos KILLS=30 SEED=1
 	@CHAOS_KILLS=$(or $(KILLS),30) CHAOS_SEED=$(or $(SEED),1) $(BIN)/pytest -s -m 'cluster or not cluster' tests/e2e/test_chaos.py tests/e2e/test_cluster.py

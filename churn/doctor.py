@@ -168,7 +168,7 @@ def look_at_model(settings: Settings) -> str:
 def look_at_checkpoint(settings: Settings) -> str:
     """The stream can go on, or start anew."""
     folder = settings.stream.checkpoint
-    held = checkpoint.read(folder)
+    held = checkpoint.read(folder, settings.stream.shuffle_partitions)
     if held is None:
         return f"none in {folder}: a new epoch will start"
     return f"{folder} counts in epoch {held}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import cast
 
-from pyspark.ml import PipelineModel
-from pyspark.ml.functions import vector_to_array
+from pyspark.ml import Model, PipelineModel
+from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
@@ -14,6 +15,8 @@ from churn.bundle import Bundle, reading
 from churn.calibration import EDGE, Calibration, Sigmoid, from_card
 from churn.features import FEATURES, Feature
 from churn.outcomes import OUTCOMES, Outcome
+
+_INPUTS = "inputs"
 
 
 def input_name(feature: Feature) -> str:
@@ -56,18 +59,29 @@ def load_scorer(bundle: Bundle) -> Callable[[DataFrame], DataFrame]:
     bundle.require_models()
     with reading(bundle.version):
         calibrations = {outcome: from_card(bundle.card["calibration"][outcome]) for outcome in OUTCOMES}
-    pipelines = [PipelineModel.load(str(bundle.pipeline(outcome))) for outcome in OUTCOMES]
+    models = [_alone(bundle, outcome) for outcome in OUTCOMES]
 
     def score(frame: DataFrame) -> DataFrame:
         kept = frame.columns
-        scored = with_inputs(frame)
-        for pipeline in pipelines:
-            scored = pipeline.transform(scored)
+        scored = frame.withColumn(_INPUTS, array_to_vector(F.array(*map(input_value, FEATURES))))
+        for model in models:
+            scored = model.transform(scored)
         return with_risk(scored, calibrations).select(
             *kept, "p_cancel", "p_lapse", "risk", F.lit(bundle.version).alias("model_version")
         )
 
     return score
+
+
+def _alone(bundle: Bundle, outcome: Outcome) -> Model:
+    """The model of a pipeline, without the assembler before it and without what nobody reads.
+
+    The stream plans its query anew at every batch: a column less for every input and outcome makes the pause shorter.
+    """
+    model = cast(Model, PipelineModel.load(str(bundle.pipeline(outcome))).stages[-1])
+    for name, column in (("featuresCol", _INPUTS), ("rawPredictionCol", ""), ("predictionCol", "")):
+        model.set(model.getParam(name), column)
+    return model
 
 
 def with_risk(frame: DataFrame, calibrations: Mapping[Outcome, Calibration]) -> DataFrame:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Literal
 
 from pyspark.sql import Column, DataFrame, Window
@@ -16,6 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 from churn import events
 from churn.features import DECAYED_SUMS, FEATURES, HALF_LIVES_DAYS, LANDMARK_MS, SUM_NAMES, Feature
 
+_PAGE = "page_number"
 _AGGREGATES = {"sum": F.sum, "max": F.max, "min": F.min}
 
 
@@ -42,9 +45,9 @@ def _weight(half_life_days: float) -> str:
 
 def accumulators() -> list[Accumulator]:
     """Every accumulator, in the order in which they stand in the state."""
-    real = ~F.col("page").isin(*events.RESERVED_PAGES)
+    real = ~_is(*events.RESERVED_PAGES)
     feeds = _feeds()
-    opens = F.col("page") == events.OPENING
+    opens = _is(events.OPENING)
     seen_at = F.when(opens, F.col("opening.last_event")).when(feeds, F.col("ts"))
     paid = F.when(F.col("level") == "paid", 1).otherwise(0)
     return [
@@ -55,12 +58,12 @@ def accumulators() -> list[Accumulator]:
         Accumulator("registration", F.when(opens | feeds, F.col("registration")), "min"),
         Accumulator(
             "cancelled_at",
-            F.when(opens, F.col("opening.cancelled_at")).when(F.col("page") == events.CANCELLED, F.col("ts")),
+            F.when(opens, F.col("opening.cancelled_at")).when(_is(events.CANCELLED), F.col("ts")),
             "max",
         ),
         Accumulator("events", F.when(opens, F.col("opening.events")).when(real, 1).otherwise(0), "sum"),
         Accumulator("opened", F.when(opens, F.col("opening.events")).otherwise(0), "sum"),
-        Accumulator("heartbeats", F.when(F.col("page") == events.HEARTBEAT, 1).otherwise(0), "sum"),
+        Accumulator("heartbeats", F.when(_is(events.HEARTBEAT), 1).otherwise(0), "sum"),
         Accumulator("version", F.lit(1).cast("bigint"), "sum"),
         Accumulator("as_of", F.col("ts"), "max"),
         Accumulator("received_ms", F.when(~opens, F.col("received_ms")), "max"),
@@ -69,13 +72,14 @@ def accumulators() -> list[Accumulator]:
 
 def _share(feature: Feature) -> Column:
     """What one event adds to a decayed sum."""
+    opened = F.coalesce(F.col(f"opening.sums.{feature.name}"), F.lit(0.0))
     counted = F.when(_counts(feature), F.col(_weight(feature.half_life_days)))
-    return counted.when(F.col("page") == events.OPENING, F.col(f"opening.sums.{feature.name}")).otherwise(0.0)
+    return counted.when(_is(events.OPENING), opened).otherwise(0.0)
 
 
 def _counts(feature: Feature) -> Column:
     """Whether an event is one of those that a decayed sum counts."""
-    holds = F.col("page").isin(*feature.pages) if feature.pages else _feeds()
+    holds = _is(*feature.pages) if feature.pages else _feeds()
     if feature.on_level is not None:
         holds = holds & (F.col("level") == feature.on_level)
     if feature.opens_session:
@@ -85,7 +89,28 @@ def _counts(feature: Feature) -> Column:
 
 def _feeds() -> Column:
     """Whether an event is somebody's own and not the outcome: that is the label, and no model may see it."""
-    return ~F.col("page").isin(*events.RESERVED_PAGES, *events.OUTCOME_PAGES)
+    return ~_is(*events.RESERVED_PAGES, *events.OUTCOME_PAGES)
+
+
+_NAMED_PAGES = (
+    *dict.fromkeys(page for feature in DECAYED_SUMS for page in feature.pages),
+    *events.OUTCOME_PAGES,
+    *sorted(events.RESERVED_PAGES),
+)
+"""Every page that an accumulator asks for; all others are alike."""
+
+
+def _page_number() -> Column:
+    """The page as its place in `_NAMED_PAGES`: some forty accumulators ask for it, and a number is compared at once."""
+    number = F.when(F.col("page") == _NAMED_PAGES[0], 0)
+    for place, page in enumerate(_NAMED_PAGES[1:], 1):
+        number = number.when(F.col("page") == page, place)
+    return number.otherwise(-1)
+
+
+def _is(*pages: str) -> Column:
+    """Whether an event is of one of these pages."""
+    return reduce(or_, (F.col(_PAGE) == _NAMED_PAGES.index(page) for page in pages))
 
 
 def with_accumulands(frame: DataFrame, kept: Iterable[str]) -> DataFrame:
@@ -97,7 +122,7 @@ def with_accumulands(frame: DataFrame, kept: Iterable[str]) -> DataFrame:
         for days in HALF_LIVES_DAYS
     }
     each = [part.per_event.alias(_accumuland(part.name)) for part in accumulators()]
-    return frame.withColumns(weights).select(*kept, *each)
+    return frame.withColumns({**weights, _PAGE: _page_number()}).select(*kept, *each)
 
 
 def balances(frame: DataFrame) -> DataFrame:

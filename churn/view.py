@@ -151,7 +151,7 @@ class View:
             redis.ResponseError: the view does not hold what is before that offset, because Redis went back in time;
                 nothing was applied.
         """
-        arguments: list[str | int | float] = [wall_ms, topic, len(read)]
+        arguments: list[str | int | float | bytes] = [wall_ms, topic, len(read)]
         for partition, (read_from, comes_next) in read.items():
             arguments += [partition, read_from, comes_next]
         for partition, offset, score in records:

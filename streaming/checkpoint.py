@@ -1,4 +1,4 @@
-"""The checkpoint's own facts: which epoch it counts in, and for which feature table."""
+"""The checkpoint's own facts: which epoch it counts in, for which feature table, and how its state is laid out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from churn.errors import ChurnError
 from churn.features import table_hash
 
 FACTS = "epoch.json"
-
+LAYOUT = 2
+"""Of the state. Since 2 the events' identities are kept beside their user's features, in one shuffle."""
 
 NEW_EPOCH = (
     "Start a new epoch: name a new folder in stream.checkpoint and a new topic in kafka.events_topic, and send opening "
@@ -21,28 +22,31 @@ NEW_EPOCH = (
 """What to do when a checkpoint cannot be gone on with. The old topic would count twice what the openings hold."""
 
 
-def epoch(checkpoint: Path, new: Callable[[], int]) -> int:
+def epoch(checkpoint: Path, shuffle_partitions: int, new: Callable[[], int]) -> int:
     """The epoch of a checkpoint.
 
     Args:
         checkpoint: the folder.
+        shuffle_partitions: into how many parts the state is divided: for good, because a user's part is found by it.
         new: tells the epoch of a checkpoint that does not have one yet.
 
     Raises:
-        ChurnError: the checkpoint was made for another feature table, or is not one of ours.
+        ChurnError: the checkpoint was made for another feature table, by another release or with another number of
+            parts, or is not one of ours.
     """
-    held = read(checkpoint)
+    held = read(checkpoint, shuffle_partitions)
     if held is not None:
         return held
     checkpoint.mkdir(parents=True, exist_ok=True)
     file = checkpoint / FACTS
     written, begun = file.with_suffix(f".{os.getpid()}"), new()
-    written.write_text(json.dumps({"epoch": begun, "features": table_hash()}))
+    facts = {"epoch": begun, "features": table_hash(), "shuffle_partitions": shuffle_partitions, "layout": LAYOUT}
+    written.write_text(json.dumps(facts))
     written.replace(file)
     return begun
 
 
-def read(checkpoint: Path) -> int | None:
+def read(checkpoint: Path, shuffle_partitions: int) -> int | None:
     """The epoch of a checkpoint, None where there is none yet. Writes nothing.
 
     Raises:
@@ -57,11 +61,19 @@ def read(checkpoint: Path) -> int | None:
         return None
     try:
         facts = json.loads(file.read_text())
-        features, number = facts["features"], int(facts["epoch"])
+        features, number, layout = facts["features"], int(facts["epoch"]), facts.get("layout", 1)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ChurnError(f"The checkpoint {checkpoint} cannot be read ({error}).", NEW_EPOCH) from None
     if features != table_hash():
         raise ChurnError(f"The checkpoint {checkpoint} was made for another feature table.", NEW_EPOCH)
+    if layout != LAYOUT:
+        raise ChurnError(f"The checkpoint {checkpoint} has layout {layout}; this release reads {LAYOUT}.", NEW_EPOCH)
+    if facts["shuffle_partitions"] != shuffle_partitions:
+        made = facts["shuffle_partitions"]
+        raise ChurnError(
+            f"The checkpoint {checkpoint} was made with {made} shuffle partitions, not {shuffle_partitions}.",
+            f"Set stream.shuffle_partitions back to {made}. Or: {NEW_EPOCH}",
+        )
     return number
 
 

@@ -42,7 +42,9 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     topics.ensure(settings.kafka)
     # Larger than any before it, even where the clock has been set back since: otherwise all its scores would be old.
     epoch = checkpoint.epoch(
-        settings.stream.checkpoint, lambda: max(int(time.time() * 1000), newest_epoch(settings) + 1)
+        settings.stream.checkpoint,
+        settings.stream.shuffle_partitions,
+        lambda: max(int(time.time() * 1000), newest_epoch(settings) + 1),
     )
     spark = session.start(
         "churn stream",

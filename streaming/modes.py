@@ -27,7 +27,15 @@ class AutoMode:
 
     def first(self, lag: int) -> Running:
         """The mode to start in."""
-        return "realtime" if lag <= self.backlog_lag else "microbatch"
+        return "microbatch" if self.behind(lag) else "realtime"
+
+    def behind(self, lag: int) -> bool:
+        """Whether so many events wait that catching up comes first."""
+        return lag > self.backlog_lag
+
+    def caught_up(self, lag: int) -> bool:
+        """Whether so few events wait that scoring is live."""
+        return lag <= self.live_lag
 
     def next(self, now: Running, lag: int, now_s: float) -> Running:
         """The mode to run in.
@@ -37,9 +45,8 @@ class AutoMode:
             lag: events that were not read yet.
             now_s: a clock that only goes forward, seconds.
         """
-        behind = lag > self.backlog_lag
-        if now == "microbatch" or not behind:
+        if now == "microbatch" or not self.behind(lag):
             self._behind_since_s = None
-            return "realtime" if lag <= self.live_lag else now
+            return "realtime" if self.caught_up(lag) else now
         self._behind_since_s = now_s if self._behind_since_s is None else self._behind_since_s
         return "microbatch" if now_s - self._behind_since_s >= PATIENCE_S else now

@@ -30,7 +30,7 @@ def slots(settings: Settings) -> int:
     their own: with too few they take those free at a batch's end, and the real-time query dies.
     """
     sources = topics.partitions(settings.kafka, settings.kafka.events_topic)
-    return 2 * sources + 2 * settings.stream.shuffle_partitions
+    return 2 * sources + settings.stream.shuffle_partitions
 
 
 def scores(
@@ -41,7 +41,7 @@ def scores(
     return write_scores(
         read_records(spark, settings, mode)
         .transform(events_of_users)
-        .transform(dedupe, settings.stream.dedupe_window_days)
+        .transform(dedupe, settings.stream.dedupe_window_days, settings.stream.shuffle_partitions)
         .transform(rolling_features)
         .transform(score)
         .transform(to_records, epoch, horizon_days),

@@ -18,6 +18,9 @@ def read_records(spark: SparkSession, settings: Settings, mode: Running) -> Data
         .option("subscribe", settings.kafka.events_topic)
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
+        # At each poll the source also asks the broker how far the topic reaches: fewer, larger ones.
+        .option("kafka.max.poll.records", "5000")
+        .option("kafka.max.partition.fetch.bytes", "4194304")
     )
     if mode == "microbatch":
         # Small enough batches that no partition runs far ahead of another: the watermark is one for all.
@@ -34,15 +37,15 @@ def events_of_users(records: DataFrame) -> DataFrame:
     )
 
 
-def dedupe(frame: DataFrame, window_days: float) -> DataFrame:
+def dedupe(frame: DataFrame, window_days: float, partitions: int) -> DataFrame:
     """Each event once, however often it arrives within the window of event time; what is older is late and dropped.
 
-    One 64-bit hash beside the event's time takes the place of four columns: two different events would have to
-    collide in the same millisecond of event time.
+    Events are brought together by user before it, which is how the features want them as well: one shuffle serves both
+    (docs/decisions/0010-one-shuffle.md).
     """
-    identity = F.xxhash64("user_id", "session_id", "item", "ts")
     return (
-        frame.withColumns({"identity": identity, "event_time": F.timestamp_millis("ts")})
+        frame.withColumn("event_time", F.timestamp_millis("ts"))
         .withWatermark("event_time", f"{round(window_days * 86_400)} seconds")
-        .dropDuplicates(["identity", "event_time"])
+        .repartition(partitions, "user_id")
+        .dropDuplicates(["user_id", "session_id", "item", "event_time"])
     )

@@ -67,7 +67,9 @@ class Supervisor:
         self._starting, self._model, self._auto = starting, model, auto
         self._lag, self._progress, self._following = lag, progress, following
         self._fixed = mode != "auto"
-        self._mode: Running = auto.first(lag.look(0, time.monotonic())) if mode == "auto" else mode
+        behind = lag.look(0, time.monotonic())
+        self._mode: Running = auto.first(behind) if mode == "auto" else mode
+        self._letters_wait = auto.behind(behind)
         self._scorer = starting.load(model)
         self._running: dict[str, StreamingQuery] = {}
         self._restarts = {name: Restarts(name) for name in (SCORES, DEAD_LETTERS)}
@@ -81,13 +83,17 @@ class Supervisor:
             Py4JError, OSError: the JVM is gone.
         """
         try:
-            # Scores first: after a crash it is they that somebody waits for.
-            self._start(SCORES, "begin")
-            self._start(DEAD_LETTERS, "begin")
+            self.begin()
             while not stopping.wait(WATCH_S):
                 self.look(time.monotonic())
         finally:
             within(PATIENCE_S, self._stop_all)
+
+    def begin(self) -> None:
+        """Starts the queries, scores first: after a crash it is they that somebody waits for."""
+        self._start(SCORES, "begin")
+        if not self._letters_wait:
+            self._start(DEAD_LETTERS, "begin")
 
     def look(self, now_s: float) -> None:
         """What is done every second: counts, lag, failures, mode, model.
@@ -101,13 +107,25 @@ class Supervisor:
         for query in self._running.values():
             self._progress.note(query)
         lag = self._lag.look(self._progress.publish(), now_s)
-        for name in (DEAD_LETTERS, SCORES):
-            self._revive(name, now_s)
+        self._hold_letters(lag)
+        self._revive(SCORES, now_s)
+        if not self._letters_wait:
+            self._revive(DEAD_LETTERS, now_s)
         chosen = self._following.look()
         if chosen is not None:
             self._swap(chosen)
         elif not self._fixed and SCORES in self._running:
             self._change_mode(self._auto.next(self._mode, lag, now_s), lag)
+
+    def _hold_letters(self, lag: int) -> None:
+        """While many events wait to be scored, dead letters wait: to find them costs as much as half the scoring."""
+        if not self._letters_wait and self._auto.behind(lag):
+            self._letters_wait = True
+            log.info("dead letters wait until the backlog is scored", lag=lag)
+            if DEAD_LETTERS in self._running:
+                self._stop(DEAD_LETTERS)
+        elif self._letters_wait and self._auto.caught_up(lag):
+            self._letters_wait = False
 
     def _revive(self, name: str, now_s: float) -> None:
         """Starts a query again that has failed, after a while."""

@@ -129,7 +129,7 @@ def test_the_checkpoint_is_read_and_not_made(here: Settings) -> None:
     folder = here.stream.checkpoint
     assert doctor.look_at_checkpoint(here) == f"none in {folder}: a new epoch will start"
     assert not folder.exists()
-    checkpoint.epoch(folder, lambda: 5)
+    checkpoint.epoch(folder, 2, lambda: 5)
     assert doctor.look_at_checkpoint(here) == f"{folder} counts in epoch 5"
 
 

@@ -213,7 +213,7 @@ def test_spark_itself_tells_of_the_late_and_of_duplicates(spark: SparkSession, t
         os.utime(log / str(place), (place + 1, place + 1))
     lines_read = spark.readStream.option("maxFilesPerTrigger", 1).text(str(log))
     records = lines_read.selectExpr("cast(value as binary) as value", "cast(null as bigint) as received_ms")
-    features = records.transform(events_of_users).transform(dedupe, 3.0).transform(rolling_features)
+    features = records.transform(events_of_users).transform(dedupe, 3.0, 2).transform(rolling_features)
     writer = features.writeStream.format("noop").outputMode("update").queryName("scores")
     query = writer.option("checkpointLocation", str(tmp_path / "checkpoint")).start()
     try:

