@@ -132,7 +132,6 @@ def test_an_event_becomes_a_score_and_no_password_is_left_anywhere(
         ("rebuild", "REDIS__PASSWORD_FILE", "Redis at {redis} refuses the user or the password. Correct the settings"),
         ("doctor", "KAFKA__SASL_PASSWORD", "FAIL Kafka: Kafka at {kafka} refuses user scorer or the password."),
         ("doctor", "REDIS__PASSWORD_FILE", "FAIL Redis: Redis at {redis} refuses the user or the password."),
-        ("dead-letters list", "REDIS__PASSWORD_FILE", "Redis at {redis} refuses the user or the password."),
         ("publish", "REDIS__TLS_CA", "Redis at {redis} is not trusted: unable to get local issuer certificate. Name"),
         ("stream", "KAFKA__TLS_CA", "Kafka at {kafka} is not trusted: unable to get local issuer certificate. Name"),
     ],
