@@ -16,6 +16,7 @@ COPY api api
 RUN python3 conf/setup.py && rm -rf .cache/churn/ivy
 
 FROM ${BASE}
+# An account with a name: Spark does not start for a number alone.
 RUN groupadd --gid 10001 churn \
     && useradd --uid 10001 --gid churn --no-create-home --home-dir /tmp --shell /usr/sbin/nologin churn \
     && install -d -o churn -g churn /srv /srv/var /srv/models

@@ -152,6 +152,9 @@ def test_the_image_holds_what_it_needs_and_belongs_to_nobody_who_runs_there() ->
     assert re.fullmatch(r"BASE=python:3\.11\.\d+-slim-\w+", base)
     assert {rest.split()[0] for name, rest in instructions() if name == "FROM"} == {"${BASE}"}
     assert [rest for name, rest in instructions() if name == "USER"] == ["10001:10001"]
+    assert any("useradd --uid 10001 " in rest for name, rest in instructions() if name == "RUN"), (
+        "Spark asks for a name"
+    )
     assert {name for name, _ in instructions()} <= {"ARG", "FROM", "ENV", "WORKDIR", "COPY", "RUN", "USER", "CMD"}
 
 
