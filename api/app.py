@@ -32,7 +32,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     Raises:
         ChurnError: the setting redis.url cannot be an address of Redis.
     """
-    context = Context(open_view(settings.redis.url), settings, clock)
+    context = Context(open_view(settings.redis), settings, clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from api.times import Clock
-from churn.settings import Settings
+from churn.settings import Redis, Settings
 from churn.view import View
 
 CONNECT_TIMEOUT_S = 1.0
@@ -26,14 +26,14 @@ class Context:
     clock: Clock
 
 
-def open_view(url: str) -> View:
+def open_view(where: Redis) -> View:
     """A view that gives up early: a reader waiting for an answer prefers "not now" to silence.
 
     Raises:
         ChurnError: the address cannot be one of Redis.
     """
     return View.connect(
-        url,
+        where,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=ANSWER_TIMEOUT_S,
         # No second try, which would double the wait. Connections that a restart of Redis has closed are

@@ -69,7 +69,7 @@ def unexpected(path: str) -> JSONResponse:
 def reason(error: redis.RedisError) -> str:
     """Why Redis did not serve, for a person, without its address or its own words."""
     if isinstance(error, redis.AuthenticationError):
-        return "Redis refuses the credentials in the setting redis.url."
+        return "Redis refuses the credentials in the settings of [redis]."
     if isinstance(error, redis.BusyLoadingError):
         return "Redis is still loading its data."
     if isinstance(error, redis.TimeoutError):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -17,6 +16,7 @@ from redis.retry import Retry
 
 from churn import bundle, jars, java, topics
 from churn.errors import ChurnError
+from churn.redis_refusal import refusal
 from churn.server import NEED_BYTES
 from churn.settings import PROJECT, Settings
 from churn.view import SCHEMA, View, durability_problems
@@ -129,14 +129,16 @@ def look_at_kafka(settings: Settings) -> str:
 
 def look_at_redis(settings: Settings) -> str:
     """Redis answers, forgets nothing, and holds a view of this release or none."""
-    where = _address(settings.redis.url)
+    where = settings.redis.address
     once = Retry(NoBackoff(), 0)
-    view = View.connect(settings.redis.url, socket_timeout=_ANSWER_S, socket_connect_timeout=_ANSWER_S, retry=once)
+    view = View.connect(settings.redis, socket_timeout=_ANSWER_S, socket_connect_timeout=_ANSWER_S, retry=once)
     try:
         with view.redis as client:
             problems = durability_problems(client)
             held = cast("str | None", client.get("churn:schema"))
     except redis.RedisError as error:
+        if refused := refusal(error, settings.redis):
+            raise refused from None
         raise ChurnError(f"Redis does not serve at {where} ({error}).", _START_REDIS) from None
     if problems:
         raise ChurnError(f"Redis would lose data: {'; '.join(problems)}.", _DURABLE)
@@ -151,12 +153,6 @@ def look_at_redis(settings: Settings) -> str:
 
 _START_REDIS = "Start Redis, or correct the setting redis.url."
 _DURABLE = "Start Redis with --appendonly yes --maxmemory-policy noeviction."
-
-
-def _address(url: str) -> str:
-    """Host and port of a URL, or its path: never the password in it."""
-    parts = urlsplit(url)
-    return parts.netloc.rpartition("@")[2] or parts.path
 
 
 def look_at_model(settings: Settings) -> str:

@@ -6,10 +6,11 @@ Both listen on the loopback interface only, keep their data over restarts, and d
 from __future__ import annotations
 
 import base64
+import json
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from churn.child import Child
@@ -65,6 +66,7 @@ class Broker(Server):
         java_home: from :func:`churn.java.java_home`.
         port: 0 chooses a free one.
         check: see :class:`churn.server.Server`.
+        properties: of Kafka's own, over those that it has. Its first listener stays without TLS and password.
     """
 
     name = "kafka"
@@ -72,9 +74,16 @@ class Broker(Server):
     start_s = 60.0
 
     def __init__(
-        self, var: Path, jars: Jars, java_home: Path, port: int = 0, check: Callable[[], None] = nothing
+        self,
+        var: Path,
+        jars: Jars,
+        java_home: Path,
+        port: int = 0,
+        check: Callable[[], None] = nothing,
+        properties: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(var, port, check)
+        self._properties = dict(properties or {})
         self._java = java_home / "bin" / "java"
         logging = [str(jar) for pattern in _LOGGING_JARS for jar in pyspark_jars().glob(pattern)]
         self._class_path = os.pathsep.join([*logging, f"{jars.kafka.resolve()}/*"])
@@ -87,7 +96,9 @@ class Broker(Server):
     def _prepare(self, port: int) -> list[str]:
         data = self.directory / "data"
         properties = self.directory / "server.properties"
-        properties.write_text(_BROKER.format(port=port, controller=free_port(), data=data))
+        # Of two lines of one name, Java takes the last.
+        more = "".join(f"{name}={_escaped(value)}\n" for name, value in self._properties.items())
+        properties.write_text(_BROKER.format(port=port, controller=free_port(), data=data) + more)
         if not (data / "meta.properties").exists():  # it is the last thing that formatting writes
             self._format(properties)
         return [
@@ -149,6 +160,11 @@ class Valkey(Server):
 
     def _answers(self, port: int) -> bool:
         return ask(port, b"PING\r\n").startswith(b"+PONG")  # while it reads its file: -LOADING
+
+
+def _escaped(value: str) -> str:
+    """A value as Java's properties have it: JSON's escapes are theirs as well, but for the quotation mark."""
+    return json.dumps(value)[1:-1].replace('\\"', '"')
 
 
 def _cluster_id() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ import typer
 
 from churn import settings as configuration
 from churn.errors import ChurnError
+from churn.redis_refusal import refusal
 from churn.view import View
 
 if TYPE_CHECKING:
@@ -131,9 +131,12 @@ def _facts(box: Box, letter: Letter) -> dict[str, Any]:
 
 def _event_clock(settings: configuration.Settings) -> int | None:
     """The event clock, None where Redis does not answer: then nothing can be called too late."""
-    with suppress(redis.RedisError):
-        return View.connect(settings.redis.url).clock()
-    return None
+    try:
+        return View.connect(settings.redis).clock()
+    except redis.RedisError as error:
+        if refused := refusal(error, settings.redis):
+            raise refused from None
+        return None
 
 
 def _time(at_ms: int) -> str:

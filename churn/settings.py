@@ -10,7 +10,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,7 +19,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from churn.connections import Kafka, Redis
 from churn.errors import ChurnError
+from churn.section import Section
+
+__all__ = ["DAY_MS", "PROJECT", "Kafka", "Redis", "Settings", "load"]
 
 PROJECT = Path(__file__).resolve().parent.parent
 DAY_MS = 86_400_000
@@ -33,28 +37,7 @@ _HEAP = r"^[1-9][0-9]*[mg]$"
 _INTERVAL = r"^([5-9]|[1-9][0-9]+) seconds$|^[1-9][0-9]* (minutes?|hours?)$"  # Spark takes no less than 5 seconds
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Kafka(_Section):
-    """Where the broker is and what the topics are called."""
-
-    bootstrap: str = "127.0.0.1:9092"
-    events_topic: str = "churn.events"
-    scores_topic: str = "churn.scores"
-    dead_letters_topic: str = "churn.dead-letters"
-    partitions: int = Field(2, ge=1, description="partitions of a topic this program creates")
-    replication: int = Field(1, ge=1, description="replication of a topic this program creates")
-
-
-class Redis(_Section):
-    """Where the view is kept."""
-
-    url: str = "redis://127.0.0.1:6379/0"
-
-
-class Stream(_Section):
+class Stream(Section):
     """The Spark query."""
 
     mode: Mode = "auto"
@@ -75,7 +58,7 @@ class Stream(_Section):
     metrics_port: int = Field(9101, ge=0, le=65535)
 
 
-class Publish(_Section):
+class Publish(Section):
     """From the scores topic into Redis."""
 
     max_poll_records: int = Field(500, ge=1)
@@ -83,7 +66,7 @@ class Publish(_Section):
     metrics_port: int = Field(9102, ge=0, le=65535)
 
 
-class Heartbeat(_Section):
+class Heartbeat(Section):
     """How the silent are looked at again."""
 
     interval_days: float = Field(1.0, gt=0, description="event time from a score to the next heartbeat")
@@ -91,7 +74,7 @@ class Heartbeat(_Section):
     per_second: float = Field(200.0, ge=0, description="heartbeats a second at most; 0 sends none")
 
 
-class Labels(_Section):
+class Labels(Section):
     """What the model learns to foresee."""
 
     horizon_days: int = Field(14, ge=1)
@@ -101,7 +84,7 @@ class Labels(_Section):
     folds: int = Field(5, ge=4)
 
 
-class Training(_Section):
+class Training(Section):
     """How a model is chosen and judged."""
 
     candidates: tuple[CandidateKind, ...] = Field(
@@ -119,7 +102,7 @@ class Training(_Section):
     max_rows: int = Field(200_000, ge=1000, description="training rows beyond it are thinned evenly")
 
 
-class Bands(_Section):
+class Bands(Section):
     """Where the bands of a new model begin: from what a team can do, or with `customer_value` from money."""
 
     alerts_per_thousand_per_day: float = Field(5.0, gt=0, description="alerts a team can take, per 1,000 active users")
@@ -129,7 +112,7 @@ class Bands(_Section):
     offer_success: float = Field(0.2, gt=0, le=1, description="chance that an offer keeps somebody who would leave")
 
 
-class Policy(_Section):
+class Policy(Section):
     """When a risk is worth a call. Thresholds left out are taken from the model's card."""
 
     medium: float | None = Field(None, gt=0, lt=1)
@@ -140,7 +123,7 @@ class Policy(_Section):
     hold_days: float = Field(1.0, ge=0, description="event time after that in which alerts for lapsing wait")
 
 
-class Api(_Section):
+class Api(Section):
     """The HTTP server."""
 
     host: str = "127.0.0.1"
@@ -207,9 +190,11 @@ def load(**overrides: object) -> Settings:
             f"The settings cannot be read: {error}.", f"Correct {config_file()} or the CHURN_ variable named."
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        # Our own words hold names of files and of protocols, pydantic's do not.
+        told = first["ctx"]["error"] if first["type"] == "value_error" else first["msg"].lower()
         raise ChurnError(
-            f"Setting {where} is not right: {first['msg'].lower()}.",
+            f"Setting {where} is not right: {told}.",
             f"Correct it in {config_file()} or in its CHURN_ variable.",
         ) from None

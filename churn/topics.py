@@ -9,6 +9,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from churn import admission, clients
 from churn.errors import ChurnError
 from churn.settings import Kafka
 
@@ -35,10 +36,11 @@ def connect(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS) -> KafkaAdminC
     """An admin client.
 
     Raises:
-        ChurnError: no broker answers.
+        ChurnError: no broker answers, or it does not let us in.
     """
+    admission.require(kafka)
     try:
-        return KafkaAdminClient(bootstrap_servers=kafka.bootstrap, bootstrap_timeout_ms=timeout_ms)
+        return KafkaAdminClient(**clients.kafka_python(kafka), bootstrap_timeout_ms=timeout_ms)
     except (KafkaError, OSError, ValueError) as error:  # ValueError: a port that is no number
         raise unreachable(kafka, error) from None
 
@@ -51,11 +53,12 @@ def producer(kafka: Kafka, **options: Any) -> KafkaProducer:
         options: more of kafka-python's, such as `linger_ms`.
 
     Raises:
-        ChurnError: no broker answers.
+        ChurnError: no broker answers, or it does not let us in.
     """
+    admission.require(kafka)
     try:
         return KafkaProducer(
-            bootstrap_servers=kafka.bootstrap,
+            **clients.kafka_python(kafka),
             bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
             acks="all",
             enable_idempotence=True,
@@ -73,11 +76,12 @@ def consumer(kafka: Kafka, **options: Any) -> KafkaConsumer:
         options: more of kafka-python's, such as `max_poll_records`.
 
     Raises:
-        ChurnError: no broker answers.
+        ChurnError: no broker answers, or it does not let us in.
     """
+    admission.require(kafka)
     try:
         return KafkaConsumer(
-            bootstrap_servers=kafka.bootstrap,
+            **clients.kafka_python(kafka),
             bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
             enable_auto_commit=False,
             **options,
@@ -95,7 +99,7 @@ def unreachable(kafka: Kafka, error: Exception) -> ChurnError:
     """The error for a broker that does not answer."""
     return ChurnError(
         f"Kafka does not answer at {kafka.bootstrap} ({type(error).__name__}).",
-        "Start the broker, or correct the setting kafka.bootstrap.",
+        "Start the broker, or correct the settings kafka.bootstrap and kafka.security_protocol.",
     )
 
 

@@ -35,6 +35,8 @@ from typing import Any, Literal, cast
 
 import redis
 
+from churn import clients
+from churn.connections import Redis
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy
 from churn.scores import Score
@@ -64,19 +66,20 @@ class View:
         self.redis = client
 
     @classmethod
-    def connect(cls, url: str, **options: Any) -> View:
+    def connect(cls, where: Redis | str, **options: Any) -> View:
         """Opens a view; the connection itself is made at the first command.
 
         Args:
-            url: the setting redis.url.
+            where: the settings of [redis], or the address of a server that asks for no more than what is in it.
             options: of `redis.Redis`, over those that suit a program that may wait.
 
         Raises:
             ChurnError: the address cannot be one of Redis.
         """
-        chosen = {"socket_timeout": 10, "socket_connect_timeout": 5, **options}
+        place = Redis(url=where) if isinstance(where, str) else where
+        chosen = {"socket_timeout": 10, "socket_connect_timeout": 5, **clients.redis_py(place), **options}
         try:
-            return cls(redis.Redis.from_url(url, decode_responses=True, **chosen))
+            return cls(redis.Redis.from_url(place.url, decode_responses=True, **chosen))
         except ValueError:  # its text may hold the password
             raise ChurnError(
                 "The setting redis.url is not an address of Redis.", "Write it as redis://HOST:PORT/DATABASE."

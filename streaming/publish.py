@@ -9,6 +9,7 @@ import structlog
 from kafka.errors import KafkaError
 
 from churn import bundle, metrics, topics
+from churn.redis_refusal import refusal
 from churn.settings import Settings
 from churn.view import View
 from streaming.heartbeats import Heartbeats
@@ -29,11 +30,11 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         wait_s: how long to wait for a first model, whose card has the thresholds.
 
     Raises:
-        ChurnError: Kafka does not answer at the start, the model or the thresholds are not fit, or Redis
-            holds a position that the topic does not have.
+        ChurnError: Kafka does not answer at the start, Kafka or Redis does not let us in, the model or the thresholds
+            are not fit, or Redis holds a position that the topic does not have.
     """
     thresholds = Thresholds(settings, bundle.wait(settings.models, wait_s, stopping))
-    view = View.connect(settings.redis.url)
+    view = View.connect(settings.redis)
     heartbeats = Heartbeats(view, settings)
     topics.ensure(settings.kafka)
     metrics.serve(metrics.PUBLISH, settings.publish.metrics_host, settings.publish.metrics_port, "publish")
@@ -47,6 +48,8 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
                 pause_s = _FIRST_RETRY_S
                 publisher.publish(stopping)
             except (redis.RedisError, KafkaError) as error:
+                if refused := refusal(error, settings.redis):
+                    raise refused from None
                 log.warning(_trouble(error), error=str(error), retry_s=pause_s)
                 stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, _LAST_RETRY_S)

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-from churn import topics
+from churn import clients, topics
 from churn.rolling import rolling_features
 from churn.settings import Settings
 from streaming import checkpoint
@@ -70,7 +70,7 @@ def _to_kafka(frame: DataFrame, settings: Settings, name: str, topic: str) -> Da
     return (
         frame.writeStream.queryName(name)
         .format("kafka")
-        .option("kafka.bootstrap.servers", settings.kafka.bootstrap)
+        .options(**clients.spark(settings.kafka))
         .option("topic", topic)
         .option("checkpointLocation", str(settings.stream.checkpoint / name))
     )

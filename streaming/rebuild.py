@@ -6,8 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 
+import redis
+
 from churn import bundle, topics
 from churn.errors import ChurnError
+from churn.redis_refusal import refusal
 from churn.settings import Settings
 from churn.view import View
 from streaming.heartbeats import Heartbeats
@@ -32,11 +35,20 @@ def rebuild(settings: Settings, say: Callable[[str], None], stopping: threading.
         How many users the view holds then.
 
     Raises:
-        ChurnError: Redis holds scores already, Kafka does not answer, or there is no model.
-        redis.RedisError: Redis does not answer.
+        ChurnError: Redis holds scores already, Kafka or Redis does not answer or let us in, or there is no model.
     """
+    try:
+        return _rebuild(settings, say, stopping, replace)
+    except redis.RedisError as error:
+        raise refusal(error, settings.redis) or ChurnError(
+            f"Redis does not serve at {settings.redis.address} ({error}).",
+            "Start Redis, or correct the settings in [redis]; then call it again.",
+        ) from None
+
+
+def _rebuild(settings: Settings, say: Callable[[str], None], stopping: threading.Event, replace: bool) -> int:
     thresholds = Thresholds(settings, bundle.load(settings.models))
-    view, topic = View.connect(settings.redis.url), settings.kafka.scores_topic
+    view, topic = View.connect(settings.redis), settings.kafka.scores_topic
     topics.ensure(settings.kafka)
     consumer = connected(settings)
     try:

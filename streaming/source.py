@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
+from churn import clients
 from churn.parsing import parse
 from churn.settings import Settings
 from streaming.modes import Running
@@ -14,7 +15,7 @@ def read_records(spark: SparkSession, settings: Settings, mode: Running) -> Data
     """The events topic from its beginning: `value, received_ms, topic, partition, offset`."""
     reader = (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.kafka.bootstrap)
+        .options(**clients.spark(settings.kafka))
         .option("subscribe", settings.kafka.events_topic)
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")

@@ -19,6 +19,7 @@ from churn.embedded import Broker, Valkey
 from churn.events import encode
 from churn.settings import DAY_MS, PROJECT, Kafka, Labels, Settings, Training
 from churn.simulator import Simulation
+from tests.secured import Secured, secured
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -100,6 +101,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory, java_home: Path, installed
     var = tmp_path_factory.mktemp("servers")
     with Broker(var, installed_jars, java_home) as broker, Valkey(var) as valkey:
         yield Servers(broker.bootstrap, valkey.url, installed_jars, java_home)
+
+
+@pytest.fixture(scope="session")
+def secured_servers(
+    tmp_path_factory: pytest.TempPathFactory, java_home: Path, installed_jars: jars.Jars
+) -> Iterator[Secured]:
+    with secured(tmp_path_factory.mktemp("secured"), installed_jars, java_home) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

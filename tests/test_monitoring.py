@@ -73,11 +73,10 @@ def test_every_program_is_scraped_where_it_listens_by_default() -> None:
     assert scraped == {job: f"127.0.0.1:{port}" for job, port in ports.items()}
 
 
-def test_prometheus_itself_takes_the_files() -> None:
+@pytest.mark.parametrize("file", ["prometheus.yml", "prometheus-containers.yml"])
+def test_prometheus_itself_takes_the_files(file: str) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not here; Debian's package prometheus has it")
-    done = subprocess.run(
-        [promtool, "check", "config", "prometheus.yml"], cwd=CONF, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([promtool, "check", "config", file], cwd=CONF, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

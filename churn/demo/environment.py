@@ -6,7 +6,7 @@ from pathlib import Path
 
 from churn.demo.plan import Plan
 from churn.server import HOST
-from churn.settings import Kafka, Settings
+from churn.settings import Kafka, Redis, Settings
 
 FOLDS = 4
 """Fewer than by default: every user is tested once all the same, and the first score comes sooner."""
@@ -21,10 +21,20 @@ PORT_VARIABLES = {
 }
 """Where each program is told at which port to listen."""
 
+_ACCESS = {
+    **{name: None for name in Kafka.model_fields if name.startswith(("sasl_", "tls_"))},
+    "security_protocol": "PLAINTEXT",
+}
+OPEN_DOORS = {
+    **{f"CHURN_KAFKA__{name.upper()}": value or "" for name, value in _ACCESS.items()},
+    **{f"CHURN_REDIS__{name.upper()}": "" for name in Redis.model_fields if name != "url"},
+}
+"""The demo's servers ask for no password and speak no TLS, whatever those of the settings do."""
+
 
 def own_kafka(settings: Settings, bootstrap: str) -> Kafka:
     """The topics of the settings, on the demo's one broker."""
-    return settings.kafka.model_copy(update={"bootstrap": bootstrap, "replication": 1})
+    return settings.kafka.model_copy(update={"bootstrap": bootstrap, "replication": 1, **_ACCESS})
 
 
 def variables(plan: Plan, settings: Settings, folder: Path, bootstrap: str, redis_url: str) -> dict[str, str]:
@@ -40,6 +50,7 @@ def variables(plan: Plan, settings: Settings, folder: Path, bootstrap: str, redi
         "CHURN_KAFKA__BOOTSTRAP": bootstrap,
         "CHURN_KAFKA__REPLICATION": "1",
         "CHURN_REDIS__URL": redis_url,
+        **OPEN_DOORS,
         # Nobody has to sign in to a demo: whatever the settings say, nobody but this machine may reach it.
         "CHURN_API__HOST": HOST,
     }
