@@ -42,7 +42,7 @@ def dedupe(frame: DataFrame, window_days: float, partitions: int) -> DataFrame:
     """Each event once, however often it arrives within the window of event time; what is older is late and dropped.
 
     Events are brought together by user before it, which is how the features want them as well: one shuffle serves both
-    (docs/decisions/0010-one-shuffle.md).
+    (docs/decisions/0012-one-shuffle.md).
     """
     return (
         frame.withColumn("event_time", F.timestamp_millis("ts"))
