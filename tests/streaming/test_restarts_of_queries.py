@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from churn.errors import ChurnError
-from streaming.restarts import LONGEST_WAIT_S, LOST, PASSING, SAME_FAILURES, Restarts
+from streaming.restarts import DAMAGED, DISK_IS_FULL, LONGEST_WAIT_S, LOST, PASSING, SAME_FAILURES, Restarts, brief
 
 ODD = "Job aborted.\nCaused by: something that no retry mends"
 
@@ -38,6 +38,16 @@ def test_the_troubles_of_others_are_waited_for(words: str) -> None:
     restarts = Restarts("scores")
     for _ in range(20):
         restarts.after(f"org.apache: {words} of it", 4)
+
+
+@pytest.mark.parametrize("words", DAMAGED)
+def test_a_damaged_checkpoint_is_said_at_once_unless_a_full_disk_is_behind_it(words: str) -> None:
+    restarts = Restarts("scores")
+    full = f"Job aborted: {words}\nCaused by: java.io.IOException: No space left on device"
+    assert restarts.after(full, 4) == 1
+    assert brief(full) == DISK_IS_FULL
+    with pytest.raises(ChurnError, match=r"checkpoint of the query scores is damaged"):
+        restarts.after(f"Job aborted: {words}", 4)
 
 
 @pytest.mark.parametrize("words", LOST)
