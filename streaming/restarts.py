@@ -86,6 +86,15 @@ class Restarts:
         return wait_s
 
 
+def everything_told(failure: object) -> str:
+    """What Spark says of a failure and, below, of what was behind it: in real-time mode only there a disk is named."""
+    lines = []
+    while failure is not None:
+        lines.append(str(failure))
+        failure = getattr(failure, "_cause", None)  # pyspark keeps it, and shows it to nobody
+    return "\n".join(lines)
+
+
 def is_full(told: str) -> bool:
     """Whether a disk was full."""
     return _names(told, FULL)
