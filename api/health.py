@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from api.context import Wired
 from api.problems import MEDIA_TYPE, RETRY_AFTER_S, documented, problem, reason
-from churn.metrics import API, API_EVENT_CLOCK_SECONDS, API_RANKED_USERS, API_VIEW_UP
+from churn.metrics import API, API_EVENT_CLOCK_SECONDS, API_RANKED_USERS, API_USERS, API_VIEW_UP
 from churn.view import SCHEMA, View, durability_problems
 
 router = APIRouter(tags=["operation"])
@@ -154,10 +154,12 @@ def metrics(context: Wired) -> Response:
         sizes, clock_ms = context.view.band_sizes(), context.view.clock()
         for band, size in sizes.items():
             API_RANKED_USERS.labels(band).set(size)
+        API_USERS.set(context.view.books().users)
         API_EVENT_CLOCK_SECONDS.set(math.nan if clock_ms is None else clock_ms / 1000)
         API_VIEW_UP.set(1)
     except redis.RedisError:
         API_RANKED_USERS.clear()
+        API_USERS.set(math.nan)
         API_EVENT_CLOCK_SECONDS.set(math.nan)
         API_VIEW_UP.set(0)
     return Response(generate_latest(API), media_type=CONTENT_TYPE_LATEST)

@@ -171,16 +171,22 @@ def look_at_checkpoint(settings: Settings) -> str:
 
 
 def look_at_disk(settings: Settings) -> str:
-    """There is room below the folder of all data."""
-    var = settings.var.resolve()
-    there = next(folder for folder in (var, *var.parents) if folder.is_dir())
+    """There is room below the folder of all data and below that of the checkpoint."""
+    return "; ".join(
+        _room(folder.resolve(), setting)
+        for folder, setting in ((settings.var, "var"), (settings.stream.checkpoint, "stream.checkpoint"))
+    )
+
+
+def _room(folder: Path, setting: str) -> str:
+    there = next(each for each in (folder, *folder.parents) if each.is_dir())
     free = shutil.disk_usage(there).free
     if free < NEED_BYTES:
         raise ChurnError(
-            f"{free // 1_000_000:,} MB are free below {var}; {NEED_BYTES // 1_000_000:,} MB are needed.",
-            "Make room, or name a folder on another disk in the setting var.",
+            f"{free // 1_000_000:,} MB are free below {folder}; {NEED_BYTES // 1_000_000:,} MB are needed.",
+            f"Make room, or name a folder on another disk in the setting {setting}.",
         )
-    return f"{free / 1e9:.1f} GB are free below {var}"
+    return f"{free / 1e9:.1f} GB are free below {folder}"
 
 
 CHECKS = (

@@ -48,6 +48,11 @@ API_VIEW_UP = Gauge("churn_api_view_up", "1 when Redis answered while these metr
 API_RANKED_USERS = Gauge(
     "churn_api_ranked_users", "Active users in each band; absent while Redis does not answer.", ["band"], registry=API
 )
+API_USERS = Gauge(
+    "churn_api_users",
+    "Users with a score in the newest epoch: each is one row of the stream's state; NaN while Redis does not answer.",
+    registry=API,
+)
 API_EVENT_CLOCK_SECONDS = Gauge(
     "churn_api_event_clock_seconds",
     "The event clock in seconds since 1970, UTC; NaN while it is not known.",
@@ -91,6 +96,12 @@ STREAM_STATE_BYTES = Gauge(
     ["operator"],
     registry=STREAM,
 )
+STREAM_STATE_ROWS = Counter(
+    "churn_stream_state_rows_total",
+    "Rows of the state that batches wrote and took away, by operator and change: updated or removed.",
+    ["operator", "change"],
+    registry=STREAM,
+)
 STREAM_MODE = Gauge(
     "churn_stream_mode", "1 for the mode in which events are scored, else 0.", ["mode"], registry=STREAM
 )
@@ -114,6 +125,12 @@ PUBLISH_RECORDS = Counter(
     "churn_publish_records_total",
     "Score records read, by what became of them: applied, stale, passed or unreadable.",
     ["kind"],
+    registry=PUBLISH,
+)
+PUBLISH_BATCH_RECORDS = Histogram(
+    "churn_publish_batch_records",
+    "Score records in one call of Redis.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
     registry=PUBLISH,
 )
 PUBLISH_LATENCY_SECONDS = Histogram(

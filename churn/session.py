@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from pyspark.sql import SparkSession
 
-from churn import jars, java
+from churn import jars, java, spark_metrics
 from churn.own_folder import own_folder
 from churn.settings import PROJECT
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 _LOCAL_FILES = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 
 
-def start(
+def start(  # noqa: PLR0913 (all but the first by name, each a choice of the program that calls)
     name: str,
     *,
     slots: int,
@@ -29,6 +29,7 @@ def start(
     shuffle_partitions: int,
     brief: bool = False,
     master: str | None = None,
+    metrics_port: int | None = None,
 ) -> SparkSession:
     """Starts Spark inside this process: for a query that runs for months, or for a job of a minute or two.
 
@@ -41,9 +42,10 @@ def start(
         brief: a job of a minute: code that is compiled at once is worth more to it than code that is compiled well.
         master: a Spark cluster; by default `slots` threads of this process.
         shuffle_partitions: tasks after a shuffle; Spark's own default of 200 is for clusters.
+        metrics_port: see :func:`churn.spark_metrics.options`.
 
     Raises:
-        ChurnError: there is no Java, or the jars are missing.
+        ChurnError: there is no Java, the jars are missing, or the port is taken.
     """
     home = java.java_home(java.cache_dir())
     found = jars.ensure(PROJECT / ".jars", home / "bin" / "java", log.info)
@@ -54,6 +56,7 @@ def start(
         PYSPARK_PYTHON=sys.executable,
         PYSPARK_DRIVER_PYTHON=sys.executable,
     )
+    web = spark_metrics.options(metrics_port)
     own = _until_the_end(local_dir.resolve())
     builder = (
         SparkSession.builder.master(master or f"local[{slots}]")
@@ -63,6 +66,7 @@ def start(
         .config("spark.sql.shuffle.partitions", shuffle_partitions)
         .config("spark.local.dir", str(own))
         .config("spark.sql.warehouse.dir", str(own / "warehouse"))
+        .config(map=web)
     )
     if master is None:
         # Renames in place of the general way of writing a checkpoint's files: a batch of 431 ms takes 209. Only a local
@@ -76,7 +80,9 @@ def start(
         # compiled any more.
         options = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
         builder = builder.config("spark.driver.extraJavaOptions", options)
-    return builder.getOrCreate()
+    started = builder.getOrCreate()
+    spark_metrics.announce(started)
+    return started
 
 
 def _until_the_end(local_dir: Path) -> Path:

@@ -56,6 +56,7 @@ class Stream(Section):
     driver_memory: str = Field("2g", pattern=_HEAP)
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(9101, ge=0, le=65535)
+    spark_metrics_port: int | None = Field(None, ge=0, le=65535, description="of Spark's web server; none by default")
 
 
 class Publish(Section):

@@ -18,9 +18,14 @@ BOOTSTRAP_TIMEOUT_MS = 10_000
 
 _STAMPED_BY_BROKER = {"message.timestamp.type": "LogAppendTime"}
 
+_IN_SYNC = "min.insync.replicas"
+_TWO_IN_SYNC = {_IN_SYNC: "2"}
+"""Of a topic with three replicas or more: otherwise a record is acknowledged when one broker has it, which may be lost
+with that one. With two, and a third to spare, a broker may be away and records are taken all the same."""
+
 
 def topic_configs(kafka: Kafka) -> dict[str, dict[str, str]]:
-    """What each topic must be set to.
+    """What each topic must be set to, whatever its replication.
 
     The broker stamps events itself, so that a producer's clock cannot vouch for its own events. Scores are compacted:
     the newest score of every user is kept for ever.
@@ -110,9 +115,11 @@ def ensure(kafka: Kafka) -> None:
         ChurnError: no broker answers, or it refuses a topic.
     """
     admin = connect(kafka)
+    in_sync = _TWO_IN_SYNC if kafka.replication >= 3 else {}
+    shape = {"num_partitions": kafka.partitions, "replication_factor": kafka.replication}
     try:
         wanted = {
-            name: {"num_partitions": kafka.partitions, "replication_factor": kafka.replication, "configs": configs}
+            name: {**shape, "configs": {**configs, **in_sync}}
             for name, configs in topic_configs(kafka).items()
             if name not in admin.list_topics()
         }
@@ -136,17 +143,35 @@ def problems(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS) -> list[str]:
         there = set(admin.list_topics())
         found = [f"topic {name} is missing" for name in topic_configs(kafka) if name not in there]
         for name, wanted in topic_configs(kafka).items():
-            if wanted and name in there:
-                resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys(wanted, ""))
-                held = admin.describe_configs([resource], config_filter="all")["topic"][name]
-                found += [
-                    f"{key} of topic {name} is {held[key]['value']}, not {value}"
-                    for key, value in wanted.items()
-                    if held[key]["value"] != value
-                ]
+            if name in there:
+                replicas = min(len(each["replica_nodes"]) for each in admin.describe_topics([name])[0]["partitions"])
+                held = _held(admin, name, [*wanted, _IN_SYNC])
+                found += _unlike(name, wanted, held) + _unsafe(name, replicas, int(held[_IN_SYNC]), kafka.replication)
         return found
     finally:
         admin.close()
+
+
+def _held(admin: KafkaAdminClient, topic: str, keys: list[str]) -> dict[str, str]:
+    """What a topic is set to, the broker's defaults included."""
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict.fromkeys(keys, ""))
+    held = admin.describe_configs([resource], config_filter="all")["topic"][topic]
+    return {key: held[key]["value"] for key in keys}
+
+
+def _unlike(topic: str, wanted: dict[str, str], held: dict[str, str]) -> list[str]:
+    return [
+        f"{key} of topic {topic} is {held[key]}, not {value}" for key, value in wanted.items() if held[key] != value
+    ]
+
+
+def _unsafe(topic: str, replicas: int, in_sync: int, wanted: int) -> list[str]:
+    """Whether a broker may be lost, and with it nothing that was acknowledged."""
+    if replicas < wanted:
+        return [f"topic {topic} is on {replicas} of the {wanted} brokers that kafka.replication asks for"]
+    if replicas >= 3 and in_sync < 2:
+        return [f"{_IN_SYNC} of topic {topic} is {in_sync}, not 2: one broker could lose what it acknowledged alone"]
+    return []
 
 
 def partitions(kafka: Kafka, topic: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -50,8 +51,13 @@ def read(checkpoint: Path, shuffle_partitions: int) -> int | None:
     """The epoch of a checkpoint, None where there is none yet. Writes nothing.
 
     Raises:
-        ChurnError: as :func:`epoch`, or the checkpoint cannot be read.
+        ChurnError: as :func:`epoch`, or the checkpoint cannot be read, or it is an address as `s3a://…` and no folder.
     """
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(checkpoint)):  # a path has but one of an address's two slashes
+        raise ChurnError(
+            f"The setting stream.checkpoint is an address, {checkpoint}; the stream itself looks into that folder.",
+            "Name a folder that this machine, and those of the cluster, have mounted.",
+        )
     file = checkpoint / FACTS
     if not file.is_file():
         if checkpoint.exists() and not _is_empty(checkpoint):

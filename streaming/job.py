@@ -20,6 +20,7 @@ from streaming.lag import Lag
 from streaming.modes import AutoMode
 from streaming.newest_epoch import newest_epoch
 from streaming.progress import Progress
+from streaming.restarts import is_full
 from streaming.supervisor import Starting, Supervisor
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         local_dir=settings.var / "spark",
         shuffle_partitions=settings.stream.shuffle_partitions,
         master=settings.stream.master,
+        metrics_port=settings.stream.spark_metrics_port,
     )
     try:
         model = ready or bundle.wait(settings.models, wait_s, stopping)
@@ -60,6 +62,11 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         _supervise(spark, settings, model, epoch, stopping)
     except (Py4JError, OSError) as error:  # OSError: nobody listens where the JVM was
         if not stopping.is_set():
+            if is_full(str(error)):  # it cannot even begin
+                raise ChurnError(
+                    "The disk of stream.checkpoint or of Spark's temporary files is full.",
+                    "Make room and start it again: it goes on where it was.",
+                ) from None
             raise ChurnError(
                 f"The JVM is gone ({type(error).__name__}).", "Start it again: it goes on where it was."
             ) from None

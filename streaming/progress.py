@@ -68,7 +68,11 @@ class Progress:
         for operator in operators:
             self._dropped["late"] += operator["numRowsDroppedByWatermark"]
             self._dropped["duplicate"] += operator["customMetrics"].get("numDroppedDuplicateRows", 0)
-            metrics.STREAM_STATE_BYTES.labels(operator["operatorName"]).set(operator["memoryUsedBytes"])
+            name = operator["operatorName"]
+            metrics.STREAM_STATE_BYTES.labels(name).set(operator["memoryUsedBytes"])
+            # Not numRowsTotal, which is 0: RocksDB does not count its rows (docs/decisions/0013-rows-of-the-state.md).
+            metrics.STREAM_STATE_ROWS.labels(name, "updated").inc(operator["numRowsUpdated"])
+            metrics.STREAM_STATE_ROWS.labels(name, "removed").inc(operator["numRowsRemoved"])
         took_ms = facts["durationMs"]
         metrics.STREAM_BATCH_SECONDS.labels(self.mode).observe(took_ms["triggerExecution"] / 1000)
         # What is not the work itself: planning, and writing down that a batch begins and ends.

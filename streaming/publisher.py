@@ -130,6 +130,7 @@ class Publisher:
         read = {number: (self.reached[number], position) for number, position in read_to.items()}
         verdicts = self._view.publish(self._topic, records, int(time.time() * 1000), read)
         self.reached.update(read_to)
+        metrics.PUBLISH_BATCH_RECORDS.observe(len(records))
         newest = [score for (_, _, score), verdict in zip(records, verdicts, strict=True) if verdict == "applied"]
         self._latency.note(newest, int(time.time() * 1000))
         for verdict, count in Counter(verdicts).items():

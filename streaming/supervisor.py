@@ -19,7 +19,7 @@ from streaming.lag import Lag
 from streaming.modes import AutoMode, Running
 from streaming.progress import Progress
 from streaming.queries import DEAD_LETTERS, SCORES, Scorer
-from streaming.restarts import Restarts, brief
+from streaming.restarts import Restarts, brief, everything_told
 
 log = structlog.get_logger()
 
@@ -131,7 +131,7 @@ class Supervisor:
         """Starts a query again that has failed, after a while."""
         query = self._running.get(name)
         if query is not None and not query.isActive:
-            told = str(query.exception() or "")
+            told = everything_told(query.exception())
             del self._running[name]
             wait_s = self._restarts[name].after(told, self._progress.completed(name))
             log.warning("a query failed and is started again", query=name, reason=brief(told), wait_s=wait_s)

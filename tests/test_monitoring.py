@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from churn import metrics
+from churn import metrics, spark_metrics
 from churn.settings import PROJECT, Settings
 
 CONF = PROJECT / "conf"
@@ -61,11 +61,14 @@ def test_no_panel_lies_on_another() -> None:
 
 def test_every_program_is_scraped_where_it_listens_by_default() -> None:
     settings = Settings()
-    scraped = {
-        job["job_name"]: job["static_configs"][0]["targets"][0]
-        for job in yaml.safe_load((CONF / "prometheus.yml").read_text())["scrape_configs"]
-    }
+    jobs = {job["job_name"]: job for job in yaml.safe_load((CONF / "prometheus.yml").read_text())["scrape_configs"]}
+    scraped = {name: job["static_configs"][0]["targets"][0] for name, job in jobs.items()}
+    # Off by default: the port is the one that the file of settings shows.
+    shown = re.search(r"^# spark_metrics_port = (\d+)$", (CONF / "churn.toml").read_text(), flags=re.MULTILINE)
+    assert shown
+    assert jobs["spark"]["metrics_path"] == spark_metrics.PATH
     ports = {
+        "spark": int(shown[1]),
         "stream": settings.stream.metrics_port,
         "publish": settings.publish.metrics_port,
         "api": settings.api.port,

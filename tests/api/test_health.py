@@ -101,6 +101,7 @@ def test_metrics_show_the_view(filled: Any, get: Any, score: Any) -> None:
     assert answer.headers["content-type"].startswith("text/plain")
     assert _value(answer.text, 'churn_api_ranked_users{band="high"}') == 1
     assert _value(answer.text, 'churn_api_ranked_users{band="low"}') == 2
+    assert _value(answer.text, "churn_api_users") == 3
     assert _value(answer.text, "churn_api_event_clock_seconds") == 1_541_000_000
     assert _value(answer.text, "churn_api_view_up") == 1
     assert set(re.findall(r"^churn_([a-z]+)_", answer.text, re.MULTILINE)) == {"api"}
@@ -111,4 +112,5 @@ def test_metrics_without_redis_invent_nothing(unreachable: Any) -> None:
     assert answer.status_code == 200
     assert _value(answer.text, "churn_api_view_up") == 0
     assert "churn_api_ranked_users{" not in answer.text
+    assert "churn_api_users NaN" in answer.text
     assert "churn_api_event_clock_seconds NaN" in answer.text

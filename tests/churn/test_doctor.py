@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,10 +137,19 @@ def test_the_checkpoint_is_read_and_not_made(here: Settings) -> None:
 
 
 def test_a_full_disk_is_told(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor.look_at_disk(here).endswith(f"GB are free below {here.var}")
+    state = rf"[\d.]+ GB are free below {here.var}; [\d.]+ GB are free below {here.stream.checkpoint}"
+    assert re.fullmatch(state, doctor.look_at_disk(here))
     assert not here.var.exists()
     monkeypatch.setattr(doctor, "NEED_BYTES", 1 << 62)
-    with pytest.raises(ChurnError, match="MB are free below"):
+    with pytest.raises(ChurnError, match=f"MB are free below {here.var}.*in the setting var"):
+        doctor.look_at_disk(here)
+
+
+def test_a_full_disk_of_the_checkpoint_alone_is_told(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.stream.checkpoint.mkdir(parents=True)
+    room = {here.stream.checkpoint: 1_000_000}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=room.get(folder, 1 << 40)))
+    with pytest.raises(ChurnError, match=f"1 MB are free below {here.stream.checkpoint}.*setting stream.checkpoint"):
         doctor.look_at_disk(here)
 
 

@@ -37,7 +37,7 @@ class SparkCluster:
         self._stack = ExitStack()
         self._port, self._count = free_port(), workers
         self._options = ["--cores", str(cores), "--memory", memory]
-        self.workers: list[Child] = []
+        self.workers: dict[int, Child] = {}
 
     @property
     def url(self) -> str:
@@ -61,12 +61,20 @@ class SparkCluster:
 
     def start_worker(self, number: int) -> None:
         """Starts a worker, at first or after it was killed."""
-        work = str(self._var / f"worker-{number}")
-        options = ["--webui-port", "0", "--work-dir", work, *self._options, self.url]
-        worker = self._stack.enter_context(self._child(f"spark-worker-{number}", "worker.Worker", *options))
-        self.workers[number:] = [worker]
+        work, local = self._var / f"worker-{number}", {"SPARK_LOCAL_DIRS": str(self._local(number))}
+        options = ["--webui-port", "0", "--work-dir", str(work), *self._options, self.url]
+        self.workers[number] = self._stack.enter_context(
+            self._child(f"spark-worker-{number}", "worker.Worker", *options, **local)
+        )
 
-    def _child(self, name: str, main: str, *options: str) -> Child:
+    def kept_state(self, number: int) -> bool:
+        """Whether a worker has had state of a query in its care: tasks of its stateful operators ran there."""
+        return any(self._local(number).rglob("StateStore*"))
+
+    def _local(self, number: int) -> Path:
+        return self._var / f"local-{number}"
+
+    def _child(self, name: str, main: str, *options: str, **env: str) -> Child:
         classes = f"{Path(pyspark.__file__).parent / 'jars'}/*"
         command = [
             str(self._java),
@@ -78,4 +86,4 @@ class SparkCluster:
             HOST,
             *options,
         ]
-        return Child(name, command, self._var, env=self._env)
+        return Child(name, command, self._var, env={**self._env, **env})

@@ -18,6 +18,7 @@ from churn.settings import Kafka
 from churn.view import View
 from tests.conftest import Servers
 from tests.e2e.conftest import Row, environment
+from tests.e2e.kafka_cluster import KafkaCluster
 
 
 class System:
@@ -27,12 +28,16 @@ class System:
         var: of everything.
         servers: whose jars and Java are used.
         models: with a current bundle.
+        brokers: in place of the one broker; not entered yet.
         more: settings of the programs, as variables.
     """
 
-    def __init__(self, var: Path, servers: Servers, models: Path, **more: str) -> None:
+    def __init__(
+        self, var: Path, servers: Servers, models: Path, brokers: KafkaCluster | None = None, **more: str
+    ) -> None:
         self._stack = ExitStack()
-        self.broker = Broker(var, servers.jars, servers.java_home)
+        self.broker = brokers or Broker(var, servers.jars, servers.java_home)
+        self._replication = brokers.replication if brokers else 1
         self.valkey = Valkey(var)
         self._var, self._models, self._more = var, models, more
         self._servers = servers
@@ -41,7 +46,7 @@ class System:
     def __enter__(self) -> System:
         for server in (self.broker, self.valkey):
             self._stack.enter_context(server)
-        self.kafka = Kafka(bootstrap=self.broker.bootstrap)
+        self.kafka = Kafka(bootstrap=self.broker.bootstrap, replication=self._replication)
         topics.ensure(self.kafka)
         self.view = View.connect(self.valkey.url, socket_timeout=2, socket_connect_timeout=2)
         own = Servers(self.broker.bootstrap, self.valkey.url, self._servers.jars, self._servers.java_home)

@@ -53,6 +53,14 @@ def test_facts_that_cannot_be_read_are_refused(tmp_path: Path, text: str) -> Non
     assert (tmp_path / FACTS).read_text() == text
 
 
+@pytest.mark.parametrize("address", ["s3a://bucket/checkpoint", "hdfs://host:8020/checkpoint", "file:///checkpoint"])
+def test_an_address_is_no_folder(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ChurnError, match=r"stream\.checkpoint is an address"):
+        checkpoint.epoch(Path(address), lambda: 1)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("what", ["folder", "file"])
 def test_what_is_not_a_checkpoint_is_left_alone(tmp_path: Path, what: str) -> None:
     place = tmp_path / "precious"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kafka import KafkaProducer, TopicPartition
-from py4j.protocol import Py4JNetworkError
+from py4j.protocol import Py4JError, Py4JNetworkError
 
 from churn import topics
 from churn.errors import ChurnError
@@ -111,9 +111,16 @@ class Gone:
         raise self._error
 
 
-@pytest.mark.parametrize("error", [Py4JNetworkError("Answer from Java side is empty"), ConnectionRefusedError()])
-def test_when_the_jvm_is_gone_its_silence_does_not_hide_the_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Py4JNetworkError("Answer from Java side is empty"), "^The JVM is gone .* Start it again"),
+        (ConnectionRefusedError(), "^The JVM is gone .* Start it again"),
+        (Py4JError("java.io.IOException: No space left on device"), r"^The disk of stream\.checkpoint .* Make room"),
+    ],
+)
+def test_when_the_jvm_is_gone_or_cannot_begin_its_silence_does_not_hide_the_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
     monkeypatch.setattr(job.bundle, "load", lambda _: SimpleNamespace(version="m1"))
     monkeypatch.setattr(job.metrics, "serve", lambda *_: None)
@@ -123,7 +130,7 @@ def test_when_the_jvm_is_gone_its_silence_does_not_hide_the_sentence(
     monkeypatch.setattr(job.session, "start", lambda *_, **__: Gone(error))
     monkeypatch.setattr(job, "Lag", lambda *_: SimpleNamespace(look=lambda *_: 0, close=lambda: None))
     settings = Settings(var=tmp_path, stream=Stream(checkpoint=tmp_path / "checkpoint"))
-    with pytest.raises(ChurnError, match=r"^The JVM is gone .* Start it again"):
+    with pytest.raises(ChurnError, match=told):
         job.run(settings, threading.Event())
 
 

@@ -32,9 +32,18 @@ class Query:
                 "operatorName": "dedupe",
                 "memoryUsedBytes": 1000 + batch,
                 "numRowsDroppedByWatermark": late,
+                "numRowsUpdated": rows,
+                "numRowsRemoved": 3,
                 "customMetrics": {"numDroppedDuplicateRows": duplicates},
             },
-            {"operatorName": "sums", "memoryUsedBytes": 1, "numRowsDroppedByWatermark": 0, "customMetrics": {}},
+            {
+                "operatorName": "sums",
+                "memoryUsedBytes": 1,
+                "numRowsDroppedByWatermark": 0,
+                "numRowsUpdated": 2,
+                "numRowsRemoved": 0,
+                "customMetrics": {},
+            },
         ]
         report = {
             "name": self.name,
@@ -132,6 +141,23 @@ def test_every_batch_is_counted_once_however_often_it_is_reported() -> None:
     assert value("churn_stream_batches_total", mode="microbatch") - before == 3
     assert value("churn_stream_dropped", reason="late") == 111
     assert value("churn_stream_dropped", reason="duplicate") == 22
+
+
+def test_rows_of_the_state_are_counted_as_they_come_and_go() -> None:
+    rows = {(of, change): 0.0 for of in ("dedupe", "sums") for change in ("updated", "removed")}
+    before = {key: value("churn_stream_state_rows_total", operator=key[0], change=key[1]) for key in rows}
+    progress, query = Progress(spark(), "realtime"), Query("scores")
+    query.complete(0, rows=7)
+    note(progress, query)
+    query.complete(1, rows=5)
+    note(progress, query)
+    after = {key: value("churn_stream_state_rows_total", operator=key[0], change=key[1]) for key in rows}
+    assert {key: after[key] - before[key] for key in rows} == {
+        ("dedupe", "updated"): 12,
+        ("dedupe", "removed"): 6,
+        ("sums", "updated"): 4,
+        ("sums", "removed"): 0,
+    }
 
 
 def test_the_queries_do_not_hide_each_others_batches() -> None:

@@ -95,6 +95,7 @@ def test_what_became_of_a_score_is_counted_and_only_what_became_readable_has_a_l
     kinds = ("applied", "stale", "passed")
     before = [counted("churn_publish_records_total", kind=kind) for kind in kinds]
     noted = counted("churn_publish_latency_seconds_count")
+    batches = [counted(f"churn_publish_batch_records_{what}") for what in ("count", "sum")]
     value = json.dumps(asdict(SCORE)).encode()
     messages = [SimpleNamespace(partition=0, offset=offset, value=value) for offset in range(4, 8)]
     read: list[Any] = []
@@ -109,6 +110,10 @@ def test_what_became_of_a_score_is_counted_and_only_what_became_readable_has_a_l
     after = [counted("churn_publish_records_total", kind=kind) for kind in kinds]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 2, 1]
     assert counted("churn_publish_latency_seconds_count") - noted == 1
+    assert [counted(f"churn_publish_batch_records_{what}") for what in ("count", "sum")] == [
+        batches[0] + 1,
+        batches[1] + 4,
+    ]
 
 
 def send(kafka: Kafka, scores: list[Score]) -> None:

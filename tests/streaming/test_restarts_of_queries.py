@@ -3,7 +3,17 @@ from __future__ import annotations
 import pytest
 
 from churn.errors import ChurnError
-from streaming.restarts import LONGEST_WAIT_S, LOST, PASSING, SAME_FAILURES, Restarts
+from streaming.restarts import (
+    DAMAGED,
+    DISK_IS_FULL,
+    LONGEST_WAIT_S,
+    LOST,
+    PASSING,
+    SAME_FAILURES,
+    Restarts,
+    brief,
+    everything_told,
+)
 
 ODD = "Job aborted.\nCaused by: something that no retry mends"
 
@@ -38,6 +48,30 @@ def test_the_troubles_of_others_are_waited_for(words: str) -> None:
     restarts = Restarts("scores")
     for _ in range(20):
         restarts.after(f"org.apache: {words} of it", 4)
+
+
+@pytest.mark.parametrize("words", DAMAGED)
+def test_a_damaged_checkpoint_is_said_at_once_unless_a_full_disk_is_behind_it(words: str) -> None:
+    restarts = Restarts("scores")
+    full = f"Job aborted: {words}\nCaused by: java.io.IOException: No space left on device"
+    assert restarts.after(full, 4) == 1
+    assert brief(full) == DISK_IS_FULL
+    with pytest.raises(ChurnError, match=r"checkpoint of the query scores is damaged"):
+        restarts.after(f"Job aborted: {words}", 4)
+
+
+class Failure(Exception):  # noqa: N818 (as pyspark's: what was behind it stands in a field)
+    def __init__(self, told: str, cause: Exception | None = None) -> None:
+        super().__init__(told)
+        self._cause = cause
+
+
+def test_what_is_behind_a_failure_counts_and_what_failed_stands_first() -> None:
+    failure = Failure("CANNOT_COMMIT it", Failure("Boxed Exception", Failure("No space left on device")))
+    assert everything_told(failure) == "CANNOT_COMMIT it\nBoxed Exception\nNo space left on device"
+    assert brief(everything_told(failure)) == DISK_IS_FULL
+    assert brief(everything_told(Failure("this", Failure("that")))) == "this"
+    assert brief(everything_told(None)) == "it stopped by itself"
 
 
 @pytest.mark.parametrize("words", LOST)
