@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from churn.scores import Score
+
+FUNCTION = "churn_publish"
 
 
 def function_code() -> str:
     """The publish function, as Redis loads it."""
     parts = (Path(__file__).parent / name for name in ("view_decisions.lua", "view.lua"))
     return "#!lua name=churn\n" + "".join(part.read_text() for part in parts)
+
+
+def call_arguments(
+    topic: str, records: Iterable[tuple[int, int, Score]], wall_ms: int, read: Mapping[int, tuple[int, int]]
+) -> list[str | int | float]:
+    """All arguments of one call; they are those of :meth:`churn.view.View.publish`."""
+    arguments: list[str | int | float] = [wall_ms, topic, len(read)]
+    for partition, (read_from, comes_next) in read.items():
+        arguments += [partition, read_from, comes_next]
+    for partition, offset, score in records:
+        arguments += arguments_of(partition, offset, score)
+    return arguments
 
 
 def arguments_of(partition: int, offset: int, score: Score) -> list[str | int | float]:
