@@ -49,7 +49,8 @@ class Servers:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     marked = [name for name in MUST_RUN if item.get_closest_marker(name)]
-    optional = "shared data" in str(report.longrepr)  # logs that are not part of this repository
+    # Logs that are not part of this repository; a package that only `make peers` and `make bench` install.
+    optional = any(words in str(report.longrepr) for words in ("shared data", "Quix Streams is not installed"))
     if marked and report.skipped and not hasattr(report, "wasxfail") and not optional:
         report.outcome = "failed"
         report.longrepr = f"A test marked {marked[0]} must not be skipped: {report.longrepr}"

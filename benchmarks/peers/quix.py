@@ -12,7 +12,6 @@ Example: python -m benchmarks.peers.quix --tuned latency
 from __future__ import annotations
 
 import argparse
-import struct
 import time
 from array import array
 from collections.abc import Sequence
@@ -25,8 +24,9 @@ from quixstreams.sinks import BaseSink
 
 from benchmarks.peers import shares
 from benchmarks.peers.accumulators import AS_OF, add, empty
-from benchmarks.peers.decoding import Decoded, decode
+from benchmarks.peers.decoding import decode
 from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.user_identities import is_new
 from churn import bundle, topics
 from churn import settings as configuration
 from churn.events import InvalidEvent
@@ -36,8 +36,6 @@ from streaming.checkpoint import epoch
 from streaming.thresholds import Thresholds
 
 _HELD = b"held"
-_DAYS = b"days"
-_IDENTITY = struct.Struct("<qqq")
 
 Moved = tuple[str, bytes]
 """A user and the accumulators after the event."""
@@ -124,8 +122,7 @@ def counted(
 ) -> Moved | None:
     """What an event makes of its user's state; None for a record that is not counted.
 
-    State is by the record's key, which is the user. Identities are kept by user and day, packed one behind the other:
-    one value to read and write an event, where a key per event would be a message on the changelog topic per event.
+    State is by the record's key, which is the user.
     """
     try:
         event = decode(value or b"", received_ms)
@@ -141,37 +138,6 @@ def counted(
     after = held.tobytes()
     state.set_bytes(_HELD, after)
     return event[0], after
-
-
-def is_new(state: State[Any, Any], event: Decoded, oldest_ms: float) -> bool:
-    """Whether an event comes for the first time and not too late to tell; from now on it is known.
-
-    What is late goes by the user's own clock: no state spans users.
-    """
-    _, session_id, item, ts = event[:4]
-    if ts < oldest_ms:
-        return False
-    identity, day = _IDENTITY.pack(session_id, item, ts), b"%d" % (ts // DAY_MS)
-    seen = state.get_bytes(day)
-    if seen is None:
-        begin_day(state, ts // DAY_MS, oldest_ms)
-        seen = b""
-    at = seen.find(identity)
-    while at >= 0 and at % _IDENTITY.size:  # across two of them
-        at = seen.find(identity, at + 1)
-    if at >= 0:
-        return False
-    state.set_bytes(day, seen + identity)
-    return True
-
-
-def begin_day(state: State[Any, Any], day: int, oldest_ms: float) -> None:
-    """Forgets a user's days that are over when another one begins."""
-    days: list[int] = state.get(_DAYS, [])
-    over = [each for each in days if (each + 1) * DAY_MS <= oldest_ms]
-    for each in over:
-        state.delete(b"%d" % each)
-    state.set(_DAYS, [*(each for each in days if each not in over), day])
 
 
 class ViewSink(BaseSink):
