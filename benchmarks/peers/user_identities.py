@@ -1,7 +1,7 @@
 """Each event once, by a state that is one user's alone, as a stateful function of Quix Streams has it.
 
-The identities of a day are one value, packed one behind the other: one read and one write an event, where a key for each
-would be a message on the changelog topic for each.
+The identities of a day are one value, packed one behind the other: one read and one write an event, where a key for
+each would be a message on the changelog topic for each.
 """
 
 from __future__ import annotations

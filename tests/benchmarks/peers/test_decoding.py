@@ -50,6 +50,13 @@ def test_a_field_of_any_type(changes: dict[str, object]) -> None:
     assert outcome(decoding.decode, value) == outcome(plain, value)
 
 
+@pytest.mark.parametrize("digits", [900, 999, 1000])
+def test_a_long_number_in_a_field_that_nobody_reads(digits: int) -> None:
+    row = '{"userId":"7","sessionId":1,"itemInSession":0,"ts":1539000000000,"page":"Home","length":%s}'
+    value = (row % ("1." + "1" * digits)).encode()
+    assert outcome(decoding.decode, value) == outcome(plain, value)
+
+
 def test_what_is_usual_is_decided_without_the_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(events, "decode")
     start_ms = RECEIVED_MS - 5 * 86_400_000

@@ -57,6 +57,8 @@ def test_what_is_restored_is_known_and_not_new() -> None:
     known.meet(event(NOON_MS))
     for day, seen in known.new.items():
         again.restore(day, seen)
+    known.turn()
+    assert not known.new  # kept by now
     assert again.clock == NOON_MS
     assert not again.meet(event(NOON_MS))
     assert not again.new

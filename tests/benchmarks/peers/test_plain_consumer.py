@@ -84,6 +84,25 @@ def test_a_durable_one_that_is_killed_counts_every_event_once(
     assert peers.wrong(sent) == []
 
 
+def test_no_record_is_read_twice_when_a_durable_one_is_killed(
+    rows: list[Row], peers: Peers, eventually: Callable[..., bool]
+) -> None:
+    """Without dedupe, which would hide it."""
+    arguments = ("--durable", "--no-dedupe", "--poll-records", "100")
+    of_users = sum(bool(row["userId"]) for row in rows)
+    send(rows, peers.kafka)
+    for _ in range(3):
+        peer = peers.start("plain_consumer", *arguments)
+        reached = peers.view.books().events_scored
+        assert eventually(lambda: peers.view.books().events_scored > reached, 60), peer.tail(30)  # noqa: B023
+        peer.kill()
+    assert peers.view.books().events_scored < of_users, "it was too quick to be killed in the middle"
+    peer = peers.start("plain_consumer", *arguments)
+    peers.reach(of_users, peer)
+    assert told(peer)["counted"] > 0
+    assert peers.view.books().events_scored == of_users
+
+
 def test_state_is_kept_only_with_the_view_that_holds_it(
     rows: list[Row], peers: Peers, eventually: Callable[..., bool]
 ) -> None:
