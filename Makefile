@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos notebook lock clean
+.PHONY: help setup demo test check bench peers chaos notebook lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,14 @@ check: setup ## Format, lint, types, floor plan and the tests that need no JVM: 
 bench: setup ## Measure everything on a quiet machine, some two hours, or in ten minutes: make bench QUICK=1
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
+peers: setup .venv-bench/.ready ## Test the peers of the benchmark, Quix Streams among them
+	@$(BIN)/pytest -m peers tests/benchmarks
+
+.venv-bench/.ready: conf/bench.lock
+	@$(BIN)/python -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r conf/bench.lock
+	@touch .venv-bench/.ready
+
 chaos: setup ## Kill every part of a running system, again and again, and workers of a cluster: make chaos KILLS=30 SEED=1
 	@CHAOS_KILLS=$(or $(KILLS),30) CHAOS_SEED=$(or $(SEED),1) $(BIN)/pytest -s -m 'cluster or not cluster' tests/e2e/test_chaos.py tests/e2e/test_cluster.py
 
@@ -46,6 +54,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: setup ## Pin every dependency anew (needs uv)
 	@$(LOCK) --group dev pyproject.toml -o requirements.lock
 	@$(LOCK) --group notebook -c requirements.lock -o conf/notebook.lock
+	@$(LOCK) --group bench -o conf/bench.lock
 
-clean: ## Remove what setup and the programs made: .venv, .jars, var
-	@rm -rf .venv .jars var
+clean: ## Remove what setup and the programs made: .venv, .venv-bench, .jars, var
+	@rm -rf .venv .venv-bench .jars var

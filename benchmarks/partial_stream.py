@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import threading
 
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
 from churn import bundle, session, signals
 from churn import settings as configuration
 from churn.model import load_scorer
 from churn.rolling import rolling_features
 from churn.settings import Settings
-from pyspark.sql import SparkSession
-from pyspark.sql.streaming.query import StreamingQuery
 from streaming import queries
 from streaming.records import to_records
 from streaming.source import events_of_users, read_records

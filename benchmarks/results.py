@@ -130,7 +130,8 @@ def _growth(held: Mapping[str, Any]) -> str:
     if "growth" not in held:
         return ""
     text = "\n## Growth\n\n" + _about(held, "growth")
-    text += "| users | p50 / p90 / p99, ms | opened, users/s | checkpoint, MB | pause, s | Redis, bytes a user | all memory, GB |\n"
+    text += "| users | p50 / p90 / p99, ms | opened, users/s | checkpoint, MB | pause, s | Redis, bytes a user | "
+    text += "all memory, GB |\n"
     text += "|---|---|---|---|---|---|---|\n"
     for users in sorted(held["growth"], key=int):
         facts = held["growth"][users]

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 from churn import calibration
 from churn.bundle import Bundle, reading
-from churn.features import FEATURES, Driver, Feature
+from churn.features import FEATURES, Driver
 from churn.outcomes import OUTCOMES
 from churn.phrases import phrase
 
 Matrix = NDArray[np.float64]
 
 DRIVERS: tuple[Driver, ...] = get_args(Driver)
+
+_LOGGED = [place for place, feature in enumerate(FEATURES) if feature.transform == "log1p"]
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,9 @@ def _chance(session: onnxruntime.InferenceSession, inputs: NDArray[np.float32]) 
 
 def model_inputs(features: Matrix) -> NDArray[np.float32]:
     """Raw values as the models take them: `churn.model.input_value` in numpy."""
-    columns = [_transformed(feature, features[:, place]) for place, feature in enumerate(FEATURES)]
-    return np.stack(columns, axis=1).astype(np.float32)
-
-
-def _transformed(feature: Feature, values: Matrix) -> Matrix:
-    return np.log1p(values) if feature.transform == "log1p" else values
+    inputs = features.copy()
+    inputs[:, _LOGGED] = np.log1p(features[:, _LOGGED])
+    return inputs.astype(np.float32)
 
 
 def _occluded(features: Mapping[str, float], other: Mapping[str, float]) -> Matrix:

@@ -40,7 +40,7 @@ from churn.connections import Redis
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy
 from churn.scores import Score
-from churn.view_function import arguments_of, function_code
+from churn.view_function import FUNCTION, call_arguments, function_code
 from churn.view_records import Alert, Books, Point, UserScore, typed, user_score
 
 __all__ = ["SCHEMA", "Alert", "Books", "Point", "UserScore", "Verdict", "View", "durability_problems"]
@@ -154,12 +154,8 @@ class View:
             redis.ResponseError: the view does not hold what is before that offset, because Redis went back in time;
                 nothing was applied.
         """
-        arguments: list[str | int | float | bytes] = [wall_ms, topic, len(read)]
-        for partition, (read_from, comes_next) in read.items():
-            arguments += [partition, read_from, comes_next]
-        for partition, offset, score in records:
-            arguments += arguments_of(partition, offset, score)
-        return [_VERDICTS[letter] for letter in cast("str", self.redis.fcall("churn_publish", 0, *arguments))]
+        arguments = call_arguments(topic, records, wall_ms, read)
+        return [_VERDICTS[letter] for letter in cast("str", self.redis.fcall(FUNCTION, 0, *arguments))]
 
     # reading
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from churn.scores import Score
+
+FUNCTION = "churn_publish"
 
 # An eighth of the time of json.dumps: numbers are most of a record, and there is one for every event.
 _FEATURES: TypeAdapter[Mapping[str, float]] = TypeAdapter(Mapping[str, float])
@@ -17,6 +19,18 @@ def function_code() -> str:
     """The publish function, as Redis loads it."""
     parts = (Path(__file__).parent / name for name in ("view_decisions.lua", "view.lua"))
     return "#!lua name=churn\n" + "".join(part.read_text() for part in parts)
+
+
+def call_arguments(
+    topic: str, records: Iterable[tuple[int, int, Score]], wall_ms: int, read: Mapping[int, tuple[int, int]]
+) -> list[str | int | float | bytes]:
+    """All arguments of one call; they are those of :meth:`churn.view.View.publish`."""
+    arguments: list[str | int | float | bytes] = [wall_ms, topic, len(read)]
+    for partition, (read_from, comes_next) in read.items():
+        arguments += [partition, read_from, comes_next]
+    for partition, offset, score in records:
+        arguments += arguments_of(partition, offset, score)
+    return arguments
 
 
 def arguments_of(partition: int, offset: int, score: Score) -> list[str | int | float | bytes]:

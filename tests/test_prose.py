@@ -10,7 +10,7 @@ import pytest
 
 from churn.settings import PROJECT
 
-SKIPPED = {".git", ".venv", ".jars", "var", "models", "node_modules"}
+SKIPPED = {".git", ".venv", ".venv-bench", ".jars", "var", "models", "node_modules"}
 # Put together from parts, so that this file itself passes.
 FORBIDDEN = re.compile(
     "|".join(
