@@ -174,7 +174,7 @@ def measure_backlog(bench: Bench) -> None:
 def measure_growth(bench: Bench) -> None:
     """`growth.<users>.<figure>`."""
     protocol = (
-        f"Everybody is opened, then random ones send {growth.RATE:.0f} events a second for {bench.size.growth_s:.0f} s, "
+        f"Everybody is opened, then random ones send {growth.RATE:.0f} events a second for {bench.size.growth_s:.0f} s "
         f"in real-time batches of 20 s; pauses are in the latency."
     )
     bench.results.begin("growth", protocol)

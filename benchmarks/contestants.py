@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from churn.settings import PROJECT
+
 _OURS = (sys.executable, "-m", "churn.cli")
 _HERE = (sys.executable, "-m")
 
@@ -37,17 +39,23 @@ def part(name: str, what: str) -> Contestant:
     return Contestant(name, programs, {"CHURN_STREAM__MODE": "microbatch"})
 
 
-def peer(name: str, module: str, *options: str) -> Contestant:
-    """Another program that does the same."""
-    return Contestant(name, {name: (*_HERE, f"benchmarks.peers.{module}", *options)})
+def plain(name: str, *options: str) -> Contestant:
+    """What a user would write instead (docs/peers.md)."""
+    return Contestant(name, {name: (*_HERE, "benchmarks.peers.plain_consumer", *options)})
+
+
+def quix(tuned: str, *options: str) -> Contestant:
+    """Quix Streams, from an environment of its own: it asks for other versions than the program has."""
+    python = str(PROJECT / ".venv-bench" / "bin" / "python")
+    return Contestant("quix", {"quix": (python, "-m", "benchmarks.peers.quix", "--tuned", tuned, *options)})
 
 
 LIVE = (
     product("realtime"),
     product("microbatch"),
-    peer("plain_consumer", "plain_consumer"),
-    peer("plain_consumer_durable", "plain_consumer", "--durable"),
-    peer("quix", "quix", "--tuned", "latency"),
+    plain("plain_consumer"),
+    plain("plain_consumer_durable", "--durable"),
+    quix("latency"),
 )
 """Measured for latency."""
 
@@ -56,8 +64,9 @@ BACKLOG = (
     part("microbatch_without_dedupe", "without-dedupe"),
     part("parse_only", "parse-only"),
     product("realtime"),
-    peer("plain_consumer", "plain_consumer"),
-    peer("plain_consumer_durable", "plain_consumer", "--durable"),
-    peer("quix", "quix", "--tuned", "throughput"),
+    # Two processes, one for each core and partition, are their best.
+    plain("plain_consumer", "--processes", "2"),
+    plain("plain_consumer_durable", "--durable", "--processes", "2"),
+    quix("throughput", "--processes", "2"),
 )
 """Measured for throughput."""
