@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from churn.settings import PROJECT
 
 _OURS = (sys.executable, "-m", "churn.cli")
+GROUP = "{group}"
+"""In a command: a name that no other run has."""
 _HERE = (sys.executable, "-m")
 
 
@@ -47,7 +49,8 @@ def plain(name: str, *options: str) -> Contestant:
 def quix(tuned: str, *options: str) -> Contestant:
     """Quix Streams, from an environment of its own: it asks for other versions than the program has."""
     python = str(PROJECT / ".venv-bench" / "bin" / "python")
-    return Contestant("quix", {"quix": (python, "-m", "benchmarks.peers.quix", "--tuned", tuned, *options)})
+    command = (python, "-m", "benchmarks.peers.quix", "--tuned", tuned, "--group", GROUP, *options)
+    return Contestant("quix", {"quix": command})
 
 
 LIVE = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.contestants import Contestant
+from benchmarks.contestants import GROUP, Contestant
 from churn import jars, java, topics
 from churn.child import Child
 from churn.embedded import Broker, Valkey, free_port
@@ -69,7 +69,10 @@ class Stand:
         """The settings of a contestant, as variables."""
         own = self.var / kafka.scores_topic
         return {
-            **{f"CHURN_KAFKA__{name.upper()}": str(value) for name, value in kafka.model_dump().items()},
+            **{
+                f"CHURN_KAFKA__{name.upper()}": str(value)
+                for name, value in kafka.model_dump(exclude_none=True).items()
+            },
             "CHURN_VAR": str(own),
             "CHURN_MODELS": str(self._models),
             "CHURN_REDIS__URL": self.valkey.url,
@@ -90,7 +93,8 @@ class Stand:
         started: dict[str, Child] = {}
         try:
             for name, command in contestant.programs.items():
-                started[name] = Child(name, command, self.var / kafka.scores_topic, env=env).start()
+                own = [part.replace(GROUP, kafka.scores_topic) for part in command]
+                started[name] = Child(name, own, self.var / kafka.scores_topic, env=env).start()
             yield started
         finally:
             for child in started.values():

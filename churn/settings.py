@@ -50,7 +50,7 @@ class Stream(Section):
     realtime_batch: str = Field(
         "5 minutes", pattern=_INTERVAL, description="checkpoint interval of real-time mode, not its latency"
     )
-    max_offsets_per_trigger: int = Field(100_000, ge=1, description="size of a micro-batch while catching up")
+    max_offsets_per_trigger: int = Field(250_000, ge=1, description="size of a micro-batch while catching up")
     live_lag: int = Field(5_000, ge=0, description="auto: real-time mode begins when at most so many events wait")
     backlog_lag: int = Field(100_000, ge=1, description="auto: it is left when more than so many wait for 10 s")
     driver_memory: str = Field("2g", pattern=_HEAP)
