@@ -28,12 +28,19 @@ class Results:
         file = folder / "results.json"
         self.held: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
 
-    def begin(self, part: str, protocol: str) -> None:
-        """Notes when, how and on what a part is measured, and forgets what was measured before."""
-        self.held.pop(part, None)
+    def begin(self, part: str, protocol: str, keep: bool = False) -> None:
+        """Notes when, how and on what a part is measured.
+
+        Args:
+            part: the first part of its figures' names.
+            protocol: in words.
+            keep: what was measured of it before, because only some of it is measured again.
+        """
         runs = self.held.setdefault("runs", {})
-        for name in [name for name in runs if name.split(".")[0] == part]:
-            del runs[name]
+        if not keep:
+            self.held.pop(part, None)
+            for name in [name for name in runs if name.split(".")[0] == part]:
+                del runs[name]
         self.held.setdefault("about", {})[part] = {
             "protocol": protocol,
             "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -58,6 +58,8 @@ def _records(settings: Settings) -> Iterator[tuple[bytes, int, int]]:
     consumer = topics.consumer(settings.kafka)
     try:
         partitions = topics.known_partitions(consumer, settings.kafka.dead_letters_topic)
+        if not partitions:  # the topic is made with the first start of a program
+            return
         consumer.assign(partitions)
         ends = consumer.end_offsets(partitions)
         consumer.seek_to_beginning(*partitions)

@@ -89,6 +89,10 @@ def test_only_what_is_an_event_now_is_sent_and_each_leaves_a_note(settings: Sett
     assert (note.at_ms, note.rules, note.topic, note.offset) == (NOW_MS, ("scale ts=1000",), kafka.events_topic, 0)
 
 
+def test_before_any_program_has_started_there_are_none(kafka: Kafka) -> None:
+    assert open_box(Settings(kafka=kafka.model_copy(update={"dead_letters_topic": "not-made-yet"}))) == Box()
+
+
 def test_a_dry_run_sends_nothing(settings: Settings, kafka: Kafka) -> None:
     assert sent(open_box(settings), settings, ["level=free"], [], send=False)[0] == ["0-1"]
     assert events_of(kafka) == []
