@@ -60,7 +60,7 @@ def measure(stand: Stand, users: int, seconds: float) -> Grown:
         sent = send(kafka, log, 0, count, RATE)
         wait_until(lambda: stand.view.books().events_scored >= count, 240, programs, "scoring")
         facts, used = stand.metrics(), int(stand.view.redis.info("memory")["used_memory"])
-        resident = sum(stand.resident_bytes().values())
+        resident = stand.resident_bytes()
         checkpoint = stand.var / kafka.scores_topic / "checkpoint"
         state = sum(file.stat().st_size for file in checkpoint.rglob("*") if file.is_file())
     window = next(judged(Readings(seen), log, [sent], before=1))

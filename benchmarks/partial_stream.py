@@ -11,12 +11,13 @@ import threading
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from churn import bundle, session, signals
+from churn import bundle, signals
 from churn import settings as configuration
 from churn.model import load_scorer
 from churn.rolling import rolling_features
 from churn.settings import Settings
 from streaming import queries
+from streaming.job import start_spark
 from streaming.records import to_records
 from streaming.source import events_of_users, read_records
 
@@ -27,13 +28,7 @@ def main() -> None:
     parser.add_argument("what", choices=("parse-only", "without-dedupe"))
     options = parser.parse_args()
     settings, stopping = configuration.load(), signals.until_signal()
-    spark = session.start(
-        "part of churn stream",
-        slots=queries.slots(settings),
-        memory=settings.stream.driver_memory,
-        local_dir=settings.var / "spark",
-        shuffle_partitions=settings.stream.shuffle_partitions,
-    )
+    spark = start_spark(settings)
     try:
         start = parse_only if options.what == "parse-only" else without_dedupe
         tell(start(spark, settings), stopping)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from pathlib import Path
@@ -64,8 +63,3 @@ def _over(due: np.ndarray, waits: np.ndarray, killed_s: float) -> float:
     """Seconds from a kill until events wait for less than LAG_OVER_S."""
     late = np.flatnonzero((due > killed_s) & (waits > LAG_OVER_S))
     return float(due[late[-1]] + waits[late[-1]] - killed_s) if late.size else 0.0
-
-
-def median(found: dict[str, list[float]]) -> float:
-    """The figure that stands in the results: seconds to the next score."""
-    return statistics.median(found["next_score"])

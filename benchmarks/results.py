@@ -87,9 +87,15 @@ def _versions() -> dict[str, str]:
 
 def markdown(held: Mapping[str, Any]) -> str:
     """The tables."""
-    parts = [_latency(held), _backlog(held), _growth(held), _recovery(held)]
     head = "# Measured\n\nWritten by `make bench`; [results.json](results.json) holds every run. Do not edit.\n"
-    return head + "".join(part for part in parts if part)
+    parts = (
+        ("latency_ms", "Latency, ms", _latency),
+        ("backlog_events_per_s", "Backlog, events a second", _backlog),
+        ("growth", "Growth", _growth),
+        ("recovery_s", "Recovery, seconds from kill -9", _recovery),
+    )
+    there = [(part, title, table) for part, title, table in parts if part in held]
+    return head + "".join(f"\n## {title}\n\n{_about(held, part)}{table(held)}" for part, title, table in there)
 
 
 def _about(held: Mapping[str, Any], part: str) -> str:
@@ -109,10 +115,7 @@ def _range(held: Mapping[str, Any], name: str, digits: int = 0) -> str:
 
 
 def _latency(held: Mapping[str, Any]) -> str:
-    if "latency_ms" not in held:
-        return ""
-    text = "\n## Latency, ms\n\n" + _about(held, "latency_ms")
-    text += "| | events/s | p50 | p90 | p99 | p99.9 | max | outside pauses: p99 | share in pauses | runs |\n"
+    text = "| | events/s | p50 | p90 | p99 | p99.9 | max | outside pauses: p99 | share in pauses | runs |\n"
     text += "|---|---|---|---|---|---|---|---|---|---|\n"
     for name, rates in held["latency_ms"].items():
         for rate in sorted(rates, key=float):
@@ -125,13 +128,8 @@ def _latency(held: Mapping[str, Any]) -> str:
 
 
 def _backlog(held: Mapping[str, Any]) -> str:
-    if "backlog_events_per_s" not in held:
-        return ""
-    text = "\n## Backlog, events a second\n\n" + _about(held, "backlog_events_per_s")
-    text += "| | warm | first score after, s | all after, s | runs |\n|---|---|---|---|---|\n"
+    text = "| | warm | first score after, s | all after, s | runs |\n|---|---|---|---|---|\n"
     for name in held["backlog_events_per_s"]:
-        if name.endswith("_s"):
-            continue
         key = f"backlog_events_per_s.{name}"
         first, whole = _range(held, f"backlog_first_s.{name}"), _range(held, f"backlog_all_s.{name}")
         text += f"| {name} | {_range(held, key)} | {first} | {whole} | {len(held['runs'][key])} |\n"
@@ -139,10 +137,7 @@ def _backlog(held: Mapping[str, Any]) -> str:
 
 
 def _growth(held: Mapping[str, Any]) -> str:
-    if "growth" not in held:
-        return ""
-    text = "\n## Growth\n\n" + _about(held, "growth")
-    text += "| users | p50 / p90 / p99, ms | opened, users/s | checkpoint, MB | pause, s | Redis, bytes a user | "
+    text = "| users | p50 / p90 / p99, ms | opened, users/s | checkpoint, MB | pause, s | Redis, bytes a user | "
     text += "all memory, GB |\n"
     text += "|---|---|---|---|---|---|---|\n"
     for users in sorted(held["growth"], key=int):
@@ -156,8 +151,5 @@ def _growth(held: Mapping[str, Any]) -> str:
 
 
 def _recovery(held: Mapping[str, Any]) -> str:
-    if "recovery_s" not in held:
-        return ""
-    text = "\n## Recovery, seconds from kill -9\n\n" + _about(held, "recovery_s")
     nothing_waits = _range(held, "recovery_no_lag_s", 1)
-    return text + f"To the next score {_range(held, 'recovery_s', 1)}, until nothing waits {nothing_waits}.\n"
+    return f"To the next score {_range(held, 'recovery_s', 1)}, until nothing waits {nothing_waits}.\n"

@@ -69,10 +69,7 @@ class Stand:
         """The settings of a contestant, as variables."""
         own = self.var / kafka.scores_topic
         return {
-            **{
-                f"CHURN_KAFKA__{name.upper()}": str(value)
-                for name, value in kafka.model_dump(exclude_none=True).items()
-            },
+            **kafka.variables(),
             "CHURN_VAR": str(own),
             "CHURN_MODELS": str(self._models),
             "CHURN_REDIS__URL": self.valkey.url,
@@ -110,12 +107,12 @@ class Stand:
             for sample in family.samples
         }
 
-    def resident_bytes(self) -> dict[str, int]:
-        """Memory of every child process, by its name and number."""
-        held: dict[str, int] = {}
+    def resident_bytes(self) -> int:
+        """Memory of all child processes together."""
+        held = 0
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                held[f"{process.name()}-{process.pid}"] = process.memory_info().rss
+                held += process.memory_info().rss
         return held
 
 

@@ -27,6 +27,7 @@ from streaming.source import dedupe, events_of_users
 
 START_MS = 1_538_352_000_000
 BATCH = 20_000
+PARTITIONS = 2
 
 
 def main() -> None:
@@ -38,7 +39,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         var = Path(folder)
         events = simulate(var / "log", options.users)
-        spark = session.start("state rows", slots=2, memory="1500m", local_dir=var / "spark", shuffle_partitions=2)
+        spark = session.start(
+            "state rows", slots=2, memory="1500m", local_dir=var / "spark", shuffle_partitions=PARTITIONS
+        )
         for run in range(options.runs):
             counting = run % 2 == 1
             spent_s, rows = measure(spark, var, run, counting)
@@ -64,7 +67,7 @@ def measure(spark: SparkSession, var: Path, run: int, counting: bool) -> tuple[f
     lines = spark.readStream.option("maxFilesPerTrigger", 1).text(str(var / "log"))
     received_ms = F.lit(START_MS + 400 * DAY_MS)
     records = lines.select(F.col("value").cast("binary").alias("value"), received_ms.alias("received_ms"))
-    features = dedupe(events_of_users(records), 3.0).transform(rolling_features)
+    features = dedupe(events_of_users(records), 3.0, PARTITIONS).transform(rolling_features)
     before_s = cpu_s()
     query = (
         features.writeStream.format("noop")

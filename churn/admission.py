@@ -18,11 +18,8 @@ from churn.connections import Kafka
 from churn.errors import ChurnError
 
 ANSWER_S = 3.0
-_API_VERSIONS, _HANDSHAKE, _AUTHENTICATE = (
-    18,
-    17,
-    36,
-)  # https://kafka.apache.org/protocol; versions without tagged fields
+# https://kafka.apache.org/protocol; of each the version without tagged fields.
+_API_VERSIONS, _HANDSHAKE, _AUTHENTICATE = 18, 17, 36
 _UNSUPPORTED_MECHANISM, _AUTHENTICATION_FAILED = 33, 58
 
 

@@ -61,6 +61,11 @@ class Kafka(Section):
         """The password, read anew from its file each time: a new one needs no new settings. Never to be shown."""
         return _password(self.sasl_password, self.sasl_password_file)
 
+    def variables(self) -> dict[str, str]:
+        """What makes a child process have these settings, whatever its file says. For a broker without passwords."""
+        values = {name: getattr(self, name) for name in Kafka.model_fields}
+        return {f"CHURN_KAFKA__{name.upper()}": "" if value is None else str(value) for name, value in values.items()}
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         given = [name for name in _CREDENTIALS if getattr(self, name) is not None]

@@ -43,11 +43,7 @@ def connect(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS) -> KafkaAdminC
     Raises:
         ChurnError: no broker answers, or it does not let us in.
     """
-    admission.require(kafka)
-    try:
-        return KafkaAdminClient(**clients.kafka_python(kafka), bootstrap_timeout_ms=timeout_ms)
-    except (KafkaError, OSError, ValueError) as error:  # ValueError: a port that is no number
-        raise unreachable(kafka, error) from None
+    return _opened(KafkaAdminClient, kafka, bootstrap_timeout_ms=timeout_ms)
 
 
 def producer(kafka: Kafka, **options: Any) -> KafkaProducer:
@@ -60,17 +56,9 @@ def producer(kafka: Kafka, **options: Any) -> KafkaProducer:
     Raises:
         ChurnError: no broker answers, or it does not let us in.
     """
-    admission.require(kafka)
-    try:
-        return KafkaProducer(
-            **clients.kafka_python(kafka),
-            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
-            acks="all",
-            enable_idempotence=True,
-            **options,
-        )
-    except (KafkaError, OSError, ValueError) as error:
-        raise unreachable(kafka, error) from None
+    return _opened(
+        KafkaProducer, kafka, bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS, acks="all", enable_idempotence=True, **options
+    )
 
 
 def consumer(kafka: Kafka, **options: Any) -> KafkaConsumer:
@@ -83,15 +71,15 @@ def consumer(kafka: Kafka, **options: Any) -> KafkaConsumer:
     Raises:
         ChurnError: no broker answers, or it does not let us in.
     """
+    return _opened(KafkaConsumer, kafka, bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS, enable_auto_commit=False, **options)
+
+
+def _opened(kind: type[Any], kafka: Kafka, **options: Any) -> Any:
+    """A client of any kind, for whom the broker lets in."""
     admission.require(kafka)
     try:
-        return KafkaConsumer(
-            **clients.kafka_python(kafka),
-            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
-            enable_auto_commit=False,
-            **options,
-        )
-    except (KafkaError, OSError, ValueError) as error:
+        return kind(**clients.kafka_python(kafka), **options)
+    except (KafkaError, OSError, ValueError) as error:  # ValueError: a port that is no number
         raise unreachable(kafka, error) from None
 
 

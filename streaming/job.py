@@ -47,15 +47,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         settings.stream.shuffle_partitions,
         lambda: max(int(time.time() * 1000), newest_epoch(settings) + 1),
     )
-    spark = session.start(
-        "churn stream",
-        slots=queries.slots(settings),
-        memory=settings.stream.driver_memory,
-        local_dir=settings.var / "spark",
-        shuffle_partitions=settings.stream.shuffle_partitions,
-        master=settings.stream.master,
-        metrics_port=settings.stream.spark_metrics_port,
-    )
+    spark = start_spark(settings)
     try:
         model = ready or bundle.wait(settings.models, wait_s, stopping)
         log.info("streaming", mode=settings.stream.mode, epoch=epoch, model=model.version)
@@ -72,6 +64,23 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
             ) from None
     finally:
         end(spark)
+
+
+def start_spark(settings: Settings) -> SparkSession:
+    """The session that the stream's queries run in.
+
+    Raises:
+        ChurnError: Kafka does not answer, or as :func:`churn.session.start`.
+    """
+    return session.start(
+        "churn stream",
+        slots=queries.slots(settings),
+        memory=settings.stream.driver_memory,
+        local_dir=settings.var / "spark",
+        shuffle_partitions=settings.stream.shuffle_partitions,
+        master=settings.stream.master,
+        metrics_port=settings.stream.spark_metrics_port,
+    )
 
 
 def _supervise(

@@ -21,20 +21,17 @@ PORT_VARIABLES = {
 }
 """Where each program is told at which port to listen."""
 
-_ACCESS = {
+# The demo's servers ask for no password and speak no TLS, whatever those of the settings do.
+_OPEN_KAFKA = {
     **{name: None for name in Kafka.model_fields if name.startswith(("sasl_", "tls_"))},
     "security_protocol": "PLAINTEXT",
 }
-OPEN_DOORS = {
-    **{f"CHURN_KAFKA__{name.upper()}": value or "" for name, value in _ACCESS.items()},
-    **{f"CHURN_REDIS__{name.upper()}": "" for name in Redis.model_fields if name != "url"},
-}
-"""The demo's servers ask for no password and speak no TLS, whatever those of the settings do."""
+_OPEN_REDIS = {f"CHURN_REDIS__{name.upper()}": "" for name in Redis.model_fields if name != "url"}
 
 
 def own_kafka(settings: Settings, bootstrap: str) -> Kafka:
     """The topics of the settings, on the demo's one broker."""
-    return settings.kafka.model_copy(update={"bootstrap": bootstrap, "replication": 1, **_ACCESS})
+    return settings.kafka.model_copy(update={"bootstrap": bootstrap, "replication": 1, **_OPEN_KAFKA})
 
 
 def variables(plan: Plan, settings: Settings, folder: Path, bootstrap: str, redis_url: str) -> dict[str, str]:
@@ -47,10 +44,9 @@ def variables(plan: Plan, settings: Settings, folder: Path, bootstrap: str, redi
         **QUICK_TRAINING,
         "CHURN_STREAM__CHECKPOINT": str(folder / "checkpoint"),
         "CHURN_STREAM__MODE": plan.mode,
-        "CHURN_KAFKA__BOOTSTRAP": bootstrap,
-        "CHURN_KAFKA__REPLICATION": "1",
+        **own_kafka(settings, bootstrap).variables(),
         "CHURN_REDIS__URL": redis_url,
-        **OPEN_DOORS,
+        **_OPEN_REDIS,
         # Nobody has to sign in to a demo: whatever the settings say, nobody but this machine may reach it.
         "CHURN_API__HOST": HOST,
     }

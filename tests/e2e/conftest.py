@@ -92,7 +92,7 @@ def running(
 
 def environment(mode: Mode, servers: Servers, kafka: Kafka, models: Path, var: Path, port: int) -> dict[str, str]:
     return {
-        **{f"CHURN_KAFKA__{name.upper()}": str(value) for name, value in kafka.model_dump(exclude_none=True).items()},
+        **kafka.variables(),
         "CHURN_REDIS__URL": servers.redis_url,
         "CHURN_MODELS": str(models),
         "CHURN_VAR": str(var),

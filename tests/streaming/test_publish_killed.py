@@ -46,7 +46,7 @@ def test_every_record_is_applied_once_and_every_alert_raised_once(
     view, settings = View.connect(servers.redis_url), settings_for(tmp_path, kafka, servers.redis_url)
     send(kafka, RISES)
     env = {
-        **{f"CHURN_KAFKA__{name.upper()}": str(value) for name, value in kafka.model_dump(exclude_none=True).items()},
+        **kafka.variables(),
         "CHURN_REDIS__URL": servers.redis_url,
         "CHURN_MODELS": str(settings.models),
         "CHURN_PUBLISH__MAX_POLL_RECORDS": "7",
