@@ -73,7 +73,10 @@ local function remember(score, band, before, point_at)
     return point_at
   end
   local key = 'churn:history:' .. score.user_id
-  local point = cjson.encode({ score.as_of_ms, score.version, score.p_cancel, score.p_lapse, score.risk, band })
+  -- In nine digits, and without the risk, which is the sum: one member longer than 64 bytes makes the key nine times as
+  -- large as it is when Redis packs it.
+  local chances = string.format('%.9g,%.9g', tonumber(score.p_cancel), tonumber(score.p_lapse))
+  local point = string.format('[%.0f,%.0f,%s,"%s"]', score.as_of_ms, score.version, chances, band)
   redis.call('ZADD', key, score.as_of, point)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%.0f', score.as_of_ms - POINTS_KEPT_MS))
   return score.as_of_ms
@@ -133,8 +136,10 @@ local function apply(score, rules, wall_ms, done, silent)
     'last_event', score.last_event, 'events', score.events_text, 'opened', score.opened_text,
     'heartbeats', score.heartbeats_text, 'level', score.level, 'status', score.status,
     'p_cancel', score.p_cancel, 'p_lapse', score.p_lapse, 'risk', score.risk_text, 'model_version', score.model_version,
-    'features', score.features, 'received_ms', score.received_ms, 'published_ms', wall_ms,
+    'received_ms', score.received_ms, 'published_ms', wall_ms,
     'band', band, 'band_since', since, 'point_at', string.format('%.0f', point_at))
+  -- Apart: a hash with a value longer than 64 bytes takes three times the memory.
+  redis.call('SET', 'churn:features:' .. score.user_id, score.features)
   if alerted_at then
     redis.call('HSET', key, 'alerted_at', string.format('%.0f', alerted_at))
   end

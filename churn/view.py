@@ -5,11 +5,12 @@ The view, all keys under `churn:`:
 
 ========================== ====== =============================================================
 `churn:schema`             string version of this layout, :data:`SCHEMA`
-`churn:user:ID`            hash   the newest score of a user, its band, its raw feature values (JSON)
+`churn:user:ID`            hash   the newest score of a user, and its band
+`churn:features:ID`        string its raw feature values, as :mod:`churn.view_features` packs them
 `churn:ranking`            zset   active users by risk
 `churn:ranking:BAND`       zset   the same, of one band
 `churn:due`                zset   users that are not cancelled, by the event time of their next heartbeat
-`churn:history:ID`         zset   points `[as_of, version, p_cancel, p_lapse, risk, band]` by `as_of`
+`churn:history:ID`         zset   points `[as_of, version, p_cancel, p_lapse, band]` by `as_of`
 `churn:alerts`             zset   alert ids in the order in which they were raised; a year of event time
 `churn:alerts:sequence`    string the place of the newest alert in that order
 `churn:alert:ID`           hash   one alert
@@ -40,12 +41,15 @@ from churn.connections import Redis
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy
 from churn.scores import Score
+from churn.view_features import TABLE
 from churn.view_function import FUNCTION, call_arguments, function_code
+from churn.view_layouts import take_over
 from churn.view_records import Alert, Books, Point, UserScore, typed, user_score
 
 __all__ = ["SCHEMA", "Alert", "Books", "Point", "UserScore", "Verdict", "View", "durability_problems"]
 
-SCHEMA = "2"
+SCHEMA = f"3-{TABLE}"
+"""The layout, and the feature table by which values are packed."""
 Verdict = Literal["applied", "stale", "passed"]
 """Of a record: it is its user's newest score now; the view had a newer one; the stored position was behind it."""
 
@@ -54,8 +58,8 @@ _VERDICTS: dict[str, Verdict] = {"a": "applied", "s": "stale", "p": "passed"}
 
 _OF_SCORES = (
     "churn:offsets",  # first: from here on a publisher would begin anew
-    "churn:user:*", "churn:history:*", "churn:ranking", "churn:ranking:*", "churn:due", "churn:books:*",
-    "churn:epoch", "churn:clock", "churn:hold",
+    "churn:user:*", "churn:features:*", "churn:history:*", "churn:ranking", "churn:ranking:*", "churn:due",
+    "churn:books:*", "churn:epoch", "churn:clock", "churn:hold",
 )  # fmt: skip
 
 
@@ -99,8 +103,9 @@ class View:
             ChurnError: the view was written by another release.
         """
         written = cast("str | None", self.redis.set("churn:schema", SCHEMA, nx=True, get=True))
-        if written == "1":
-            self._from_schema_1()
+        if written in ("1", "2"):
+            take_over(self.redis)
+            self.redis.set("churn:schema", SCHEMA)
         elif written not in (None, SCHEMA):
             raise ChurnError(
                 f"Redis holds a view of layout {written}; this release writes layout {SCHEMA}.",
@@ -110,14 +115,6 @@ class View:
         rules = {**asdict(policy), "horizon_days": horizon_days}
         self.redis.hset("churn:policy", mapping=cast("dict[Any, Any]", rules))
         self.redis.hset("churn:heartbeats", mapping=cast("dict[Any, Any]", asdict(heartbeats)))
-
-    def _from_schema_1(self) -> None:
-        """Layout 1 knew when users were last seen, not when they are due: everybody is due now."""
-        pipe = self.redis.pipeline()
-        if self.redis.exists("churn:last-seen"):
-            pipe.rename("churn:last-seen", "churn:due")
-        pipe.set("churn:schema", SCHEMA)
-        pipe.execute()
 
     def know(self, model_version: str, policy: AlertPolicy) -> None:
         """Sets the thresholds for the scores of one model; without its own it is judged by those in use."""
@@ -161,15 +158,19 @@ class View:
 
     def user(self, user_id: str) -> UserScore | None:
         """A user's current score, or None for somebody unknown."""
-        found = cast("dict[str, str]", self.redis.hgetall(f"churn:user:{user_id}"))
-        return user_score(user_id, found) if found else None
+        return self.users([user_id])[0]
 
     def users(self, user_ids: Sequence[str]) -> list[UserScore | None]:
         """Several at once, in the order asked for."""
-        pipe = self.redis.pipeline(transaction=False)
+        pipe = self.redis.pipeline()  # one transaction: a score and its features are of one moment
         for user_id in user_ids:
             pipe.hgetall(f"churn:user:{user_id}")
-        return [user_score(i, found) if found else None for i, found in zip(user_ids, pipe.execute(), strict=True)]
+            pipe.get(f"churn:features:{user_id}")
+        found = pipe.execute()
+        return [
+            user_score(user_id, score, features) if score else None
+            for user_id, score, features in zip(user_ids, found[::2], found[1::2], strict=True)
+        ]
 
     def ranked(self, band: Band | None, limit: int, offset: int = 0) -> list[UserScore]:
         """Active users, highest risk first, of one band or of all."""
@@ -191,10 +192,8 @@ class View:
 
     def history(self, user_id: str) -> list[Point]:
         """Points of the last 60 days, oldest first."""
-        return [
-            Point(int(p[0]), int(p[1]), float(p[2]), float(p[3]), float(p[4]), p[5])
-            for p in map(json.loads, cast("list[str]", self.redis.zrange(f"churn:history:{user_id}", 0, -1)))
-        ]
+        held = cast("list[str]", self.redis.zrange(f"churn:history:{user_id}", 0, -1))
+        return [Point.of(*json.loads(point)) for point in held]
 
     def alerts(self, limit: int, offset: int = 0) -> list[Alert]:
         """Alerts, newest first."""

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from churn.scores import Score
+from churn.view_features import packed
 
 FUNCTION = "churn_publish"
-
-# An eighth of the time of json.dumps: numbers are most of a record, and there is one for every event.
-_FEATURES: TypeAdapter[Mapping[str, float]] = TypeAdapter(Mapping[str, float])
 
 
 def function_code() -> str:
@@ -39,7 +35,7 @@ def arguments_of(partition: int, offset: int, score: Score) -> list[str | int | 
         partition, offset, score.user_id, score.epoch, score.version, score.as_of, _blank(score.last_event),
         score.events, score.opened, score.heartbeats, score.level, score.status, repr(score.p_cancel),
         repr(score.p_lapse), repr(score.risk), score.model_version, _blank(score.received_ms),
-        _FEATURES.dump_json(score.features),
+        packed(score.features),
     ]  # fmt: skip
 
 

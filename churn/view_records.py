@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any, cast, get_type_hints
 
 from churn.outcomes import Band
 from churn.scores import Score
+from churn.view_features import unpacked
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class UserScore:
 
 @dataclass(frozen=True)
 class Point:
-    """One moment of a user's history."""
+    """One moment of a user's history; chances of nine digits."""
 
     as_of: int
     version: int
@@ -32,6 +32,11 @@ class Point:
     p_lapse: float
     risk: float
     band: Band
+
+    @classmethod
+    def of(cls, as_of: int, version: int, p_cancel: float, p_lapse: float, band: Band) -> Point:
+        """What the view holds."""
+        return cls(as_of, version, float(p_cancel), float(p_lapse), p_cancel + p_lapse, band)
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,9 @@ class Books:
     users: int = 0
 
 
-def user_score(user_id: str, found: Mapping[str, str]) -> UserScore:
-    """A user's current score out of its hash."""
-    record: dict[str, Any] = {**found, "user_id": user_id, "features": json.loads(found["features"])}
+def user_score(user_id: str, found: Mapping[str, str], features: str | None) -> UserScore:
+    """A user's current score out of its hash and its features."""
+    record: dict[str, Any] = {**found, "user_id": user_id, "features": unpacked(features)}
     return UserScore(
         score=typed(Score, record),
         band=cast(Band, found["band"]),

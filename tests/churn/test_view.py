@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from churn.embedded import Valkey
 from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy, Status
 from churn.scores import FIELDS, Score
-from churn.view import Books, UserScore, Verdict, View, durability_problems
+from churn.view import SCHEMA, Books, UserScore, Verdict, View, durability_problems
 
 TOPIC = "churn.scores"
 HOUR_MS = 3_600_000
@@ -116,8 +117,8 @@ def test_what_is_published_is_read_back_exactly(view: View) -> None:
     assert view.user_ids() == ["ключ\n<b>"]
     [point] = view.history("ключ\n<b>")
     assert (point.as_of, point.version, point.band) == (NOW_MS, 3, "medium")
-    assert point.risk == pytest.approx(1 / 3, abs=1e-12)
-    assert (point.p_cancel, point.p_lapse) == (sent.p_cancel, sent.p_lapse)
+    assert (point.p_cancel, point.p_lapse) == pytest.approx((sent.p_cancel, sent.p_lapse), rel=1e-8)
+    assert point.risk == point.p_cancel + point.p_lapse
 
 
 @servers
@@ -491,19 +492,36 @@ def test_while_models_are_swapped_each_score_is_judged_by_its_own(view: View) ->
 
 
 @servers
-def test_a_view_of_the_layout_before_is_taken_over(view: View) -> None:
+@pytest.mark.parametrize("layout", ["1", "2"])
+def test_a_view_of_a_layout_before_is_taken_over(view: View, layout: str) -> None:
     publish(view, score("7"), score("8", 1, 0.9), score("8", 2), score("8", 3, 0.9))
-    alerts = view.alerts(9)
-    view.redis.rename("churn:due", "churn:last-seen")
-    view.redis.delete("churn:heartbeats", "churn:hold")
-    view.redis.set("churn:schema", "1")
+    alerts, users, points = view.alerts(9), view.users(["7", "8"]), view.history("8")
+    if layout == "1":
+        view.redis.rename("churn:due", "churn:last-seen")
+        view.redis.delete("churn:heartbeats", "churn:hold")
+    view.redis.hset("churn:user:7", "features", json.dumps(dict(score().features)) + 64 * " ")
+    view.redis.delete("churn:features:7", "churn:history:8")
+    for point in points:
+        held = [point.as_of, point.version, point.p_cancel, point.p_lapse, point.risk, point.band]
+        view.redis.zadd("churn:history:8", {json.dumps(held): point.as_of})
+    view.redis.set("churn:schema", layout)
     view.prepare(POLICY, 14, HEARTBEATS)
-    assert view.redis.get("churn:schema") == "2"
+    assert view.redis.get("churn:schema") == SCHEMA
     assert [user for user, _ in view.due(NOW_MS + DAY_MS, 9)] == ["7", "8"]
     assert not view.redis.exists("churn:last-seen")
-    assert view.alerts(9) == alerts
+    assert (view.alerts(9), view.users(["7", "8"]), view.history("8")) == (alerts, users, points)
+    assert len(points) > 1
+    assert view.redis.object("encoding", "churn:user:7") == "listpack"
     publish(view, score("7", 2), offset=4)
     assert view.books().scores == 5
+
+
+@servers
+def test_redis_packs_a_user_into_one_piece(view: View) -> None:
+    record = score("u" * 40, 10**8, 0.0123456789012345678, lapsing=True, model_version="20261125T213212884427Z")
+    publish(view, record, replace(record, version=10**8 + 1, p_cancel=1 / 3, p_lapse=1 / 70, risk=1 / 3 + 1 / 70))
+    for key in ("churn:user", "churn:history"):
+        assert view.redis.object("encoding", f"{key}:{record.user_id}") == "listpack"
 
 
 @servers
