@@ -29,7 +29,6 @@ from streaming.pace import Pace
 from streaming.replay import Sent, replay
 
 GATE = ("tests/e2e/test_exactness.py", "tests/e2e/test_restarts.py", "tests/benchmarks/peers")
-RATES = (100.0, 500.0, 1000.0, 2000.0)
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Size:
 
     Attributes:
         runs: of latency and backlog, each on fresh programs.
+        rates: for latency, events a second.
         window_s: of each rate.
         long_s: of real-time mode at 500 events a second, once.
         warm_s: before the first window.
@@ -45,19 +45,33 @@ class Size:
         users: steps of growth.
         growth_s: how long each step is sent to.
         kills: for recovery.
+        after_s: each of them.
     """
 
     runs: int = 3
-    window_s: float = 100.0
+    rates: tuple[float, ...] = (100.0, 500.0, 1000.0, 2000.0)
+    window_s: float = 40.0
     long_s: float = 1200.0
-    warm_s: float = 60.0
+    warm_s: float = 30.0
     backlog: int = 2_000_000
     users: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     growth_s: float = 90.0
     kills: int = 5
+    after_s: float = 60.0
 
 
-QUICK = Size(runs=1, window_s=10, long_s=0, warm_s=10, backlog=400_000, users=(1_000, 10_000), growth_s=20, kills=1)
+QUICK = Size(
+    runs=1,
+    rates=(500.0,),
+    window_s=10.0,
+    long_s=0.0,
+    warm_s=5.0,
+    backlog=200_000,
+    users=(1_000,),
+    growth_s=15.0,
+    kills=1,
+    after_s=30.0,
+)
 
 
 def main() -> int:
@@ -98,7 +112,7 @@ def measure(parts: list[str], size: Size, who: list[str] | None, results: Result
         say("Simulating listeners and training a model of some of them.")
         workload.write(small, users=200, days=42)
         models = train(Path(folder), small)
-        workload.write(log, users=2700, days=42, most=max(size.backlog, 1_000_000))
+        workload.write(log, users=2700, days=42, most=size.backlog)
         for part in parts:
             PARTS[part](Bench(models, log, size, who, results))
             results.write()
@@ -128,8 +142,8 @@ def measure_latency(bench: Bench) -> None:
     )
     results.begin("latency_ms", protocol, keep=bool(bench.who))
     for contestant in bench.among(LIVE):
-        runs = [_live(bench, contestant, [(rate, size.window_s) for rate in RATES]) for _ in range(size.runs)]
-        for number, rate in enumerate(RATES):
+        runs = [_live(bench, contestant, [(rate, size.window_s) for rate in size.rates]) for _ in range(size.runs)]
+        for number, rate in enumerate(size.rates):
             _note(results, f"latency_ms.{contestant.name}.{rate:.0f}", [run[number] for run in runs])
         results.write()
     if size.long_s and not bench.who:
@@ -189,9 +203,10 @@ def measure_growth(bench: Bench) -> None:
 
 def measure_recovery(bench: Bench) -> None:
     """`recovery_s`."""
-    bench.results.begin("recovery_s", f"`churn stream` in real-time mode at {recovery.RATE:.0f} events a second.")
+    size = bench.size
+    bench.results.begin("recovery_s", f"`churn stream`, live, at {recovery.RATE:.0f} events a second.")
     with Stand(bench.models) as stand:
-        found = recovery.measure(stand, product("realtime"), bench.log, bench.size.warm_s, bench.size.kills)
+        found = recovery.measure(stand, product("auto"), bench.log, size.warm_s, size.kills, size.after_s)
     say(f"recovery: {found}")
     bench.results.note("recovery_s", found["next_score"])
     bench.results.note("recovery_no_lag_s", found["no_lag"])

@@ -15,12 +15,14 @@ from benchmarks.waits import Ordinals, Readings, waited
 from benchmarks.workload import rows
 
 RATE = 500.0
-BEFORE_S, AFTER_S = 20.0, 60.0
+BEFORE_S = 20.0
 LAG_OVER_S = 1.0
 """Nothing waits any more once an event is readable within this."""
 
 
-def measure(stand: Stand, contestant: Contestant, log: Path, warm_s: float, kills: int) -> dict[str, list[float]]:
+def measure(
+    stand: Stand, contestant: Contestant, log: Path, warm_s: float, kills: int, after_s: float
+) -> dict[str, list[float]]:
     """Kills the first program of a contestant under load, and starts it again at once.
 
     Returns:
@@ -33,7 +35,7 @@ def measure(stand: Stand, contestant: Contestant, log: Path, warm_s: float, kill
         total = sent[0].count
         wait_until(lambda: stand.view.books().events_scored >= sent[0].count, 240, programs, "the first scores")
         for _ in range(kills):
-            count = round(RATE * (BEFORE_S + AFTER_S))
+            count = round(RATE * (BEFORE_S + after_s))
 
             def kill() -> None:
                 victim.kill()

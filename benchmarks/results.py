@@ -27,6 +27,7 @@ class Results:
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         file = folder / "results.json"
         self.held: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
