@@ -12,7 +12,8 @@ COPY churn churn
 COPY training training
 COPY streaming streaming
 COPY api api
-# As `make setup` does it: packages by the hashes of requirements.lock, jars by those of conf/jars.lock.
+# As `make setup` does it: packages by the hashes of requirements.lock, jars by those of conf/jars.lock, and an archive of
+# Spark's classes, with which a container starts seconds sooner.
 RUN python3 conf/setup.py && rm -rf .cache/churn/ivy
 
 FROM ${BASE}

@@ -45,14 +45,16 @@ def main() -> None:
 
 
 def setup() -> None:
-    """Fetch the Java archives of the Kafka broker and of Spark's connector, once.
+    """Fetch the Java archives of the Kafka broker and of Spark's connector, and archive Spark's classes, once.
 
     Example: churn setup
     """
     from churn import jars, java
+    from streaming import class_recording
 
     home = java.java_home(java.cache_dir())
     found = jars.ensure(configuration.PROJECT / ".jars", home / "bin" / "java", say)
+    class_recording.ensure(found, home, say)
     say(f"Java: {home}. Jars: {found.kafka.parent}.")
 
 

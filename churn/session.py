@@ -5,19 +5,26 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
 from pyspark.sql import SparkSession
 
-from churn import jars, java, spark_metrics
+from churn import class_archive, jars, java, spark_metrics
 from churn.own_folder import own_folder
 from churn.settings import PROJECT
 
 log = structlog.get_logger()
 
+_CONF = PROJECT / "conf"
 _LOCAL_FILES = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+
+# A tenth less time for a job of a minute: docs/decisions/0004-jvm-options.md.
+# The first compiler alone is given 48 MB for its code, which a search over models fills; then nothing is compiled any
+# more.
+_BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:ReservedCodeCacheSize=256m")
 
 
 def start(  # noqa: PLR0913 (all but the first by name, each a choice of the program that calls)
@@ -30,6 +37,7 @@ def start(  # noqa: PLR0913 (all but the first by name, each a choice of the pro
     brief: bool = False,
     master: str | None = None,
     metrics_port: int | None = None,
+    java_options: Sequence[str] = (),
 ) -> SparkSession:
     """Starts Spark inside this process: for a query that runs for months, or for a job of a minute or two.
 
@@ -43,6 +51,7 @@ def start(  # noqa: PLR0913 (all but the first by name, each a choice of the pro
         master: a Spark cluster; by default `slots` threads of this process.
         shuffle_partitions: tasks after a shuffle; Spark's own default of 200 is for clusters.
         metrics_port: see :func:`churn.spark_metrics.options`.
+        java_options: in place of those that make Java use the archive of classes.
 
     Raises:
         ChurnError: there is no Java, the jars are missing, or the port is taken.
@@ -51,7 +60,7 @@ def start(  # noqa: PLR0913 (all but the first by name, each a choice of the pro
     found = jars.ensure(PROJECT / ".jars", home / "bin" / "java", log.info)
     os.environ.update(
         JAVA_HOME=str(home),
-        SPARK_CONF_DIR=str(PROJECT / "conf"),
+        SPARK_CONF_DIR=str(_CONF),
         SPARK_LOCAL_IP="127.0.0.1",
         PYSPARK_PYTHON=sys.executable,
         PYSPARK_DRIVER_PYTHON=sys.executable,
@@ -74,12 +83,13 @@ def start(  # noqa: PLR0913 (all but the first by name, each a choice of the pro
         builder = builder.config("spark.sql.streaming.checkpointFileManagerClass", _LOCAL_FILES)
     else:
         builder = builder.config("spark.executor.memory", memory)
-    if brief:
-        # A tenth less time for a job of a minute: docs/decisions/0004-jvm-options.md.
-        # The first compiler alone is given 48 MB for its code, which a search over models fills; then nothing is
-        # compiled any more.
-        options = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
-        builder = builder.config("spark.driver.extraJavaOptions", options)
+    options = [
+        *("-cp", class_archive.class_path(os.environ)),
+        f"-Dlog4j2.configurationFile={_CONF / 'log4j2.properties'}",
+        *(java_options or class_archive.archive(home).options()),
+        *(_BRIEF if brief else ()),
+    ]
+    builder = builder.config("spark.driver.extraJavaOptions", " ".join(f'"{option}"' for option in options))
     started = builder.getOrCreate()
     spark_metrics.announce(started)
     return started

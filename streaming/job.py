@@ -20,6 +20,7 @@ from streaming.lag import Lag
 from streaming.modes import AutoMode
 from streaming.newest_epoch import newest_epoch
 from streaming.progress import Progress
+from streaming.queries import Features
 from streaming.restarts import is_full
 from streaming.supervisor import Starting, Supervisor
 
@@ -87,9 +88,13 @@ def _supervise(
     spark: SparkSession, settings: Settings, model: bundle.Bundle, epoch: int, stopping: threading.Event
 ) -> None:
     stream = settings.stream
+    features = Features(spark, settings)
     starting = Starting(
+        prepare=features.prepare,
         load=load_scorer,
-        scores=lambda mode, score, of: queries.scores(spark, settings, mode, score, epoch, of.horizon_days),
+        scores=lambda mode, score, of: queries.scores(
+            features.take(mode), settings, mode, score, epoch, of.horizon_days
+        ),
         letters=lambda: queries.letters(spark, settings),
     )
     lag = Lag(settings.kafka, stream.checkpoint / queries.SCORES)

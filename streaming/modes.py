@@ -26,8 +26,8 @@ class AutoMode:
     _behind_since_s: float | None = field(default=None, init=False)
 
     def first(self, lag: int) -> Running:
-        """The mode to start in."""
-        return "microbatch" if self.behind(lag) else "realtime"
+        """The mode to start in: a JVM that has compiled nothing yet catches up many times faster in micro-batches."""
+        return "realtime" if self.caught_up(lag) else "microbatch"
 
     def behind(self, lag: int) -> bool:
         """Whether so many events wait that catching up comes first."""

@@ -33,21 +33,43 @@ def slots(settings: Settings) -> int:
     return 2 * sources + settings.stream.shuffle_partitions
 
 
+class Features:
+    """What there is to score, by mode.
+
+    Args:
+        spark: the session.
+        settings: of everything.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings) -> None:
+        self._spark, self._settings = spark, settings
+        self._prepared: dict[Running, DataFrame] = {}
+
+    def prepare(self, mode: Running) -> None:
+        """Reads the plan ahead of the next :meth:`take`, which for the first time takes seconds."""
+        self._prepared[mode] = self._read(mode)
+
+    def take(self, mode: Running) -> DataFrame:
+        """For one start of the query: the next may need another password."""
+        prepared = self._prepared.pop(mode, None)
+        return self._read(mode) if prepared is None else prepared
+
+    def _read(self, mode: Running) -> DataFrame:
+        stream = self._settings.stream
+        return (
+            read_records(self._spark, self._settings, mode)
+            .transform(events_of_users)
+            .transform(dedupe, stream.dedupe_window_days, stream.shuffle_partitions)
+            .transform(rolling_features)
+        )
+
+
 def scores(
-    spark: SparkSession, settings: Settings, mode: Running, score: Scorer, epoch: int, horizon_days: int
+    features: DataFrame, settings: Settings, mode: Running, score: Scorer, epoch: int, horizon_days: int
 ) -> StreamingQuery:
-    """Starts the scoring query."""
+    """Starts the scoring query, of features for the same mode."""
     checkpoint.clear_uncommitted(settings.stream.checkpoint / SCORES)
-    return write_scores(
-        read_records(spark, settings, mode)
-        .transform(events_of_users)
-        .transform(dedupe, settings.stream.dedupe_window_days, settings.stream.shuffle_partitions)
-        .transform(rolling_features)
-        .transform(score)
-        .transform(to_records, epoch, horizon_days),
-        settings,
-        mode,
-    )
+    return write_scores(features.transform(score).transform(to_records, epoch, horizon_days), settings, mode)
 
 
 def write_scores(records: DataFrame, settings: Settings, mode: Running) -> StreamingQuery:

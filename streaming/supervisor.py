@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -24,6 +25,8 @@ from streaming.restarts import Restarts, brief, everything_told
 log = structlog.get_logger()
 
 WATCH_S = 1.0
+LETTERS_WAIT_S = 30.0
+"""So long dead letters wait, at most, after a start and after a backlog."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,13 @@ class Starting:
     """How a query is started; the supervisor knows nothing else of Spark.
 
     Attributes:
+        prepare: what the scoring query of a mode needs before it has a model.
         load: a bundle to the step that scores; takes seconds, and does not disturb a query that runs.
         scores: starts the scoring query.
         letters: starts the dead-letter query.
     """
 
+    prepare: Callable[[Running], object]
     load: Callable[[Bundle], Scorer]
     scores: Callable[[Running, Scorer, Bundle], StreamingQuery]
     letters: Callable[[], StreamingQuery]
@@ -67,10 +72,14 @@ class Supervisor:
         self._starting, self._model, self._auto = starting, model, auto
         self._lag, self._progress, self._following = lag, progress, following
         self._fixed = mode != "auto"
-        behind = lag.look(0, time.monotonic())
-        self._mode: Running = auto.first(behind) if mode == "auto" else mode
-        self._letters_wait = auto.behind(behind)
-        self._scorer = starting.load(model)
+        waiting = lag.look(0, time.monotonic())
+        self._mode: Running = auto.first(waiting) if mode == "auto" else mode
+        self._letters_wait = not auto.caught_up(waiting)
+        self._behind_s: float | None = None
+        # Most of a start is what Spark does for the first time: on two cores, two such things take the time of one.
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(starting.prepare, self._mode)
+            self._scorer = starting.load(model)
         self._running: dict[str, StreamingQuery] = {}
         self._restarts = {name: Restarts(name) for name in (SCORES, DEAD_LETTERS)}
         self._again_s: dict[str, float] = {}
@@ -107,7 +116,7 @@ class Supervisor:
         for query in self._running.values():
             self._progress.note(query)
         lag = self._lag.look(self._progress.publish(), now_s)
-        self._hold_letters(lag)
+        self._hold_letters(lag, now_s)
         self._revive(SCORES, now_s)
         if not self._letters_wait:
             self._revive(DEAD_LETTERS, now_s)
@@ -117,14 +126,19 @@ class Supervisor:
         elif not self._fixed and SCORES in self._running:
             self._change_mode(self._auto.next(self._mode, lag, now_s), lag)
 
-    def _hold_letters(self, lag: int) -> None:
-        """While many events wait to be scored, dead letters wait: to find them costs as much as half the scoring."""
+    def _hold_letters(self, lag: int, now_s: float) -> None:
+        """While many events wait to be scored, dead letters wait: to find them costs as much as half the scoring.
+
+        They go on once scoring is live, or has not been behind for a while: in micro-batches some events always wait.
+        """
+        if self._auto.behind(lag) or self._behind_s is None:
+            self._behind_s = now_s
         if not self._letters_wait and self._auto.behind(lag):
             self._letters_wait = True
             log.info("dead letters wait until the backlog is scored", lag=lag)
             if DEAD_LETTERS in self._running:
                 self._stop(DEAD_LETTERS)
-        elif self._letters_wait and self._auto.caught_up(lag):
+        elif self._auto.caught_up(lag) or now_s - self._behind_s >= LETTERS_WAIT_S:
             self._letters_wait = False
 
     def _revive(self, name: str, now_s: float) -> None:

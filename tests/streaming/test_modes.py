@@ -10,8 +10,8 @@ def auto() -> AutoMode:
     return AutoMode(live_lag=100, backlog_lag=1000)
 
 
-def test_it_starts_behind_only_with_a_real_backlog() -> None:
-    assert [auto().first(lag) for lag in (0, 1000, 1001)] == ["realtime", "realtime", "microbatch"]
+def test_it_starts_live_only_where_it_would_go_live() -> None:
+    assert [auto().first(lag) for lag in (0, 100, 101)] == ["realtime", "realtime", "microbatch"]
 
 
 def test_it_goes_live_at_the_lag_of_the_setting() -> None:

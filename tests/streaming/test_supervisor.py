@@ -14,7 +14,7 @@ from churn.bundle import Bundle
 from churn.errors import ChurnError
 from churn.settings import Mode
 from streaming.modes import PATIENCE_S, AutoMode
-from streaming.supervisor import Starting, Supervisor
+from streaming.supervisor import LETTERS_WAIT_S, Starting, Supervisor
 
 
 @dataclass
@@ -43,6 +43,7 @@ class Stage:
     rows: int = 0
     batch: int = -1
     unloadable: bool = False
+    prepared: list[str] = field(default_factory=list)
     started: list[Query] = field(default_factory=list)
 
     def supervisor(self, mode: Mode = "auto") -> Supervisor:
@@ -68,7 +69,7 @@ class Stage:
             note=lambda _: None, publish=lambda: self.rows, completed=lambda _: self.batch, mode=""
         )
         return Supervisor(
-            Starting(load, scores, letters),
+            Starting(self.prepared.append, load, scores, letters),
             model("m1"),
             mode,
             AutoMode(live_lag=100, backlog_lag=1000),
@@ -137,6 +138,28 @@ def test_dead_letters_wait_until_a_backlog_is_scored(mode: Mode) -> None:
     stage.lag = 0
     supervisor.look(5)
     assert (stage.starts("dead-letters"), stage.running("dead-letters").isActive) == (2, True)
+
+
+def test_dead_letters_do_not_wait_for_ever_where_some_events_always_wait() -> None:
+    stage = Stage(lag=101)
+    supervisor = begun(stage, "microbatch")
+    supervisor.look(1)
+    supervisor.look(LETTERS_WAIT_S + 0.9)
+    assert stage.starts("dead-letters") == 0
+    stage.lag = 1001
+    supervisor.look(LETTERS_WAIT_S + 1)
+    stage.lag = 101
+    supervisor.look(2 * LETTERS_WAIT_S + 0.9)
+    assert stage.starts("dead-letters") == 0
+    supervisor.look(2 * LETTERS_WAIT_S + 1)
+    assert stage.running("dead-letters").isActive
+
+
+@pytest.mark.parametrize(("lag", "mode"), [(100, "realtime"), (101, "microbatch")])
+def test_a_start_prepares_the_mode_that_it_begins_with(lag: int, mode: str) -> None:
+    stage = Stage(lag=lag)
+    begun(stage)
+    assert (stage.prepared, stage.running().how[0]) == ([mode], mode)
 
 
 @pytest.mark.parametrize("mode", ["realtime", "microbatch"])
