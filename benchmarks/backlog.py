@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from benchmarks.contestants import Contestant
 from benchmarks.stand import Stand, wait_until
 from churn.child import Child
+from churn.errors import ChurnError
 
 WARM = 0.4
 """Share of the backlog after which a contestant counts as warm: a JVM compiles while it runs."""
@@ -35,7 +36,7 @@ def measure(stand: Stand, contestant: Contestant, events: str, total: int) -> Dr
     """One run of one contestant, started anew, on a topic that holds `total` events of users.
 
     Raises:
-        ChurnError: it ended, or was not done in time.
+        ChurnError: it ended, was not done in time, or was done before it was warm.
     """
     kafka = stand.topics(events)
     began_s = time.monotonic()
@@ -52,6 +53,8 @@ def measure(stand: Stand, contestant: Contestant, events: str, total: int) -> Dr
 
         wait_until(finished, LIMIT_S, programs, f"{contestant.name}: the backlog")
     (warm_s, warm), (all_s, _) = marks["warm"], marks["all"]
+    if warm_s == all_s:
+        raise ChurnError(f"{contestant.name} took {total:,} events at once.", "Measure a larger backlog.")
     return Drained((total - warm) / (all_s - warm_s), marks["first"][0] - began_s, all_s - began_s)
 
 
