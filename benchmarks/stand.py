@@ -19,7 +19,7 @@ from churn import jars, java, topics
 from churn.child import Child
 from churn.embedded import Broker, Valkey, free_port
 from churn.errors import ChurnError
-from churn.settings import PROJECT, Kafka
+from churn.settings import Kafka
 from churn.view import View
 
 _NUMBERS = itertools.count()
@@ -39,7 +39,7 @@ class Stand:
     def __enter__(self) -> Stand:
         self.var = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="churn-bench-")))
         home = java.java_home(java.cache_dir())
-        found = jars.ensure(PROJECT / ".jars", home / "bin" / "java", print)
+        found = jars.ensure(jars.FOLDER, home / "bin" / "java", print)
         self.broker = self._stack.enter_context(Broker(self.var, found, home))
         self.valkey = self._stack.enter_context(Valkey(self.var))
         self.view = View.connect(self.valkey.url)

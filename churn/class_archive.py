@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from churn.ivy import pyspark_jars
-from churn.settings import PROJECT
-
-FOLDER = PROJECT / ".jars"
-"""Beside the jars whose classes are held, and gone with them."""
+from churn.jars import FOLDER
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Archive:
 
 
 def archive(java_home: Path, folder: Path = FOLDER) -> Archive:
-    """The archive for this Java and these jars of pyspark, whether it is there or not.
+    """The archive for this Java and these jars of pyspark, whether it is there or not: beside our own jars.
 
     Java itself looks again whether an archive fits; another name keeps it from complaining of one that does not.
     """

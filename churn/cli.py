@@ -53,7 +53,7 @@ def setup() -> None:
     from streaming import class_recording
 
     home = java.java_home(java.cache_dir())
-    found = jars.ensure(configuration.PROJECT / ".jars", home / "bin" / "java", say)
+    found = jars.ensure(jars.FOLDER, home / "bin" / "java", say)
     class_recording.ensure(found, home, say)
     say(f"Java: {home}. Jars: {found.kafka.parent}.")
 

@@ -18,7 +18,7 @@ from churn import bundle, jars, java, topics
 from churn.errors import ChurnError
 from churn.redis_refusal import refusal
 from churn.server import NEED_BYTES
-from churn.settings import PROJECT, Settings
+from churn.settings import Settings
 from churn.view import SCHEMA, View, durability_problems
 from streaming import checkpoint
 
@@ -110,7 +110,7 @@ def look_at_java(_: Settings) -> str:
 
 def look_at_jars(_: Settings) -> str:
     """Every jar is there and is the one it should be."""
-    folder = PROJECT / ".jars"
+    folder = jars.FOLDER
     if problems := jars.verify(folder):
         more = f" And {len(problems) - 1} more like it." if len(problems) > 1 else ""
         raise ChurnError(f"{problems[0]}{more}", f"Remove {folder} and run: churn setup")

@@ -27,6 +27,9 @@ BROKER = "org.apache.kafka:kafka_2.13:4.4.0"
 CONNECTOR = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
 """4.2.0 runs on the 4.3.0 engine; the connector of 4.3.0 itself could not be resolved. Raise it when it can be."""
 
+FOLDER = PROJECT / ".jars"
+"""Where set-up puts them."""
+
 LOCK = PROJECT / "conf" / "jars.lock"
 NEED_BYTES = 600_000_000
 """Free space for the first set-up. Measured: 230 MB, half of it Ivy's cache; the rest is room to work."""

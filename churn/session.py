@@ -57,14 +57,8 @@ def start(  # noqa: PLR0913 (all but the first by name, each a choice of the pro
         ChurnError: there is no Java, the jars are missing, or the port is taken.
     """
     home = java.java_home(java.cache_dir())
-    found = jars.ensure(PROJECT / ".jars", home / "bin" / "java", log.info)
-    os.environ.update(
-        JAVA_HOME=str(home),
-        SPARK_CONF_DIR=str(_CONF),
-        SPARK_LOCAL_IP="127.0.0.1",
-        PYSPARK_PYTHON=sys.executable,
-        PYSPARK_DRIVER_PYTHON=sys.executable,
-    )
+    found = jars.ensure(jars.FOLDER, home / "bin" / "java", log.info)
+    _lead_the_launcher(home)
     web = spark_metrics.options(metrics_port)
     own = _until_the_end(local_dir.resolve())
     builder = (
@@ -83,16 +77,31 @@ def start(  # noqa: PLR0913 (all but the first by name, each a choice of the pro
         builder = builder.config("spark.sql.streaming.checkpointFileManagerClass", _LOCAL_FILES)
     else:
         builder = builder.config("spark.executor.memory", memory)
-    options = [
-        *("-cp", class_archive.class_path(os.environ)),
-        f"-Dlog4j2.configurationFile={_CONF / 'log4j2.properties'}",
-        *(java_options or class_archive.archive(home).options()),
-        *(_BRIEF if brief else ()),
-    ]
+    options = _java_options(home, brief, java_options)
     builder = builder.config("spark.driver.extraJavaOptions", " ".join(f'"{option}"' for option in options))
     started = builder.getOrCreate()
     spark_metrics.announce(started)
     return started
+
+
+def _lead_the_launcher(home: Path) -> None:
+    """Tells pyspark's start script, which reads nothing but the environment, what to start."""
+    os.environ.update(
+        JAVA_HOME=str(home),
+        SPARK_CONF_DIR=str(_CONF),
+        SPARK_LOCAL_IP="127.0.0.1",
+        PYSPARK_PYTHON=sys.executable,
+        PYSPARK_DRIVER_PYTHON=sys.executable,
+    )
+
+
+def _java_options(home: Path, brief: bool, of_classes: Sequence[str]) -> list[str]:
+    return [
+        *("-cp", class_archive.class_path(os.environ)),
+        f"-Dlog4j2.configurationFile={_CONF / 'log4j2.properties'}",
+        *(of_classes or class_archive.archive(home).options()),
+        *(_BRIEF if brief else ()),
+    ]
 
 
 def _until_the_end(local_dir: Path) -> Path:

@@ -193,7 +193,10 @@ class View:
     def history(self, user_id: str) -> list[Point]:
         """Points of the last 60 days, oldest first."""
         held = cast("list[str]", self.redis.zrange(f"churn:history:{user_id}", 0, -1))
-        return [Point.of(*json.loads(point)) for point in held]
+        return [
+            Point(as_of, version, float(p_cancel), float(p_lapse), band)
+            for as_of, version, p_cancel, p_lapse, band in map(json.loads, held)
+        ]
 
     def alerts(self, limit: int, offset: int = 0) -> list[Alert]:
         """Alerts, newest first."""

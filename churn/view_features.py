@@ -1,6 +1,6 @@
 """Feature values as the view keeps them: the doubles of the table's order, in base64.
 
-A third of the memory of JSON, and short enough names beside it that Redis packs the rest of a user into one piece:
+A third of the memory of JSON; and without the features in it, Redis packs the rest of a user into one piece:
 docs/decisions/0015-memory-of-a-user.md.
 """
 

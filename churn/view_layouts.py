@@ -7,11 +7,11 @@ import json
 from typing import Any, cast
 
 import redis
+from redis.client import Pipeline
 
 from churn.view_features import packed
 
 _AT_ONCE = 1000
-_FIELDS_OF_2 = 6
 
 
 def take_over(client: redis.Redis) -> None:
@@ -20,38 +20,34 @@ def take_over(client: redis.Redis) -> None:
         client.rename("churn:last-seen", "churn:due")
     keys = client.scan_iter("churn:user:*", count=_AT_ONCE)
     while some := list(itertools.islice(keys, _AT_ONCE)):
-        _move_features(client, some)
-        _shorten_points(client, [key.replace(":user:", ":history:", 1) for key in some])
+        _take_over_users(client, [key.removeprefix("churn:user:") for key in some])
 
 
-def _move_features(client: redis.Redis, keys: list[str]) -> None:
-    """Layout 2 held them as JSON, within the hash; written anew, Redis packs what is left of it."""
+def _take_over_users(client: redis.Redis, user_ids: list[str]) -> None:
+    """All of them in one transaction. A hash with features in it is of a user who was not taken over yet."""
     reads = client.pipeline(transaction=False)
-    for key in keys:
-        reads.hgetall(key)
+    for user_id in user_ids:
+        reads.hgetall(f"churn:user:{user_id}")
+        reads.zrange(f"churn:history:{user_id}", 0, -1)
+    found = reads.execute()
     writes = client.pipeline()
-    for key, held in zip(keys, cast("list[dict[str, str]]", reads.execute()), strict=True):
-        features = held.pop("features", None)
-        if features is not None:
-            writes.set(key.replace(":user:", ":features:", 1), packed(json.loads(features)))
-            writes.delete(key)
-            writes.hset(key, mapping=cast("dict[Any, Any]", held))
+    for user_id, score, points in zip(user_ids, found[::2], found[1::2], strict=True):
+        if "features" in score:
+            _write(writes, user_id, score, points)
     writes.execute()
 
 
-def _shorten_points(client: redis.Redis, keys: list[str]) -> None:
-    """Layout 2 held as_of, version, p_cancel, p_lapse, risk and band, the chances in all their digits."""
-    reads = client.pipeline(transaction=False)
-    for key in keys:
-        reads.zrange(key, 0, -1)
-    writes = client.pipeline()
-    for key, held in zip(keys, cast("list[list[str]]", reads.execute()), strict=True):
-        points = [json.loads(point) for point in held]
-        if points and len(points[0]) == _FIELDS_OF_2:
-            writes.delete(key)
-            writes.zadd(key, {_short(*point): point[0] for point in points})
-    writes.execute()
+def _write(pipe: Pipeline, user_id: str, score: dict[str, str], points: list[str]) -> None:
+    """Layout 2 held features as JSON within the hash, and points with their risk and all their digits.
+
+    Both keys are made anew: only so does Redis pack what is left in them.
+    """
+    pipe.set(f"churn:features:{user_id}", packed(json.loads(score.pop("features"))))
+    pipe.delete(f"churn:user:{user_id}", f"churn:history:{user_id}")
+    pipe.hset(f"churn:user:{user_id}", mapping=cast("dict[Any, Any]", score))
+    if points:
+        pipe.zadd(f"churn:history:{user_id}", dict(_shortened(*json.loads(point)) for point in points))
 
 
-def _short(as_of: int, version: int, p_cancel: float, p_lapse: float, _risk: float, band: str) -> str:
-    return f'[{as_of},{version},{p_cancel:.9g},{p_lapse:.9g},"{band}"]'
+def _shortened(as_of: int, version: int, p_cancel: float, p_lapse: float, _risk: float, band: str) -> tuple[str, int]:
+    return f'[{as_of},{version},{p_cancel:.9g},{p_lapse:.9g},"{band}"]', as_of

@@ -30,13 +30,12 @@ class Point:
     version: int
     p_cancel: float
     p_lapse: float
-    risk: float
     band: Band
 
-    @classmethod
-    def of(cls, as_of: int, version: int, p_cancel: float, p_lapse: float, band: Band) -> Point:
-        """What the view holds."""
-        return cls(as_of, version, float(p_cancel), float(p_lapse), p_cancel + p_lapse, band)
+    @property
+    def risk(self) -> float:
+        """The sum."""
+        return self.p_cancel + self.p_lapse
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
-from churn import class_archive, session, topics
+from churn import class_archive, topics
 from churn.bundle import Bundle
 from churn.calibration import Sigmoid, to_card
 from churn.child import Child
@@ -27,11 +28,12 @@ from churn.embedded import Broker
 from churn.events import encode
 from churn.features import FEATURES
 from churn.jars import Jars
-from churn.model import load_scorer
+from churn.model import load_scorer, probability_name
 from churn.outcomes import OUTCOMES
-from churn.settings import Kafka, Settings, Stream
+from churn.settings import DAY_MS, Kafka, Settings, Stream
 from churn.simulator import Simulation
 from streaming import queries
+from streaming.job import start_spark
 from streaming.modes import Running
 from streaming.pace import Pace
 from streaming.replay import Sent, replay
@@ -41,7 +43,7 @@ EVENTS = 1_000
 MODES: tuple[Running, ...] = ("microbatch", "realtime")
 SCORES_WITHIN_S = 120.0
 WITHIN_S = 300.0
-_LISTENERS_FROM_MS, _LISTENERS_TO_MS = 1_538_352_000_000, 1_538_352_000_000 + 7 * 86_400_000
+START_MS = 1_538_352_000_000
 
 
 def ensure(found: Jars, java_home: Path, say: Callable[[str], object]) -> None:
@@ -87,14 +89,7 @@ def main(folder: Path, bootstrap: str, archive: class_archive.Archive) -> None:
         stream=Stream(checkpoint=folder / "checkpoint", driver_memory="1g"),
     )
     topics.ensure(settings.kafka)
-    spark = session.start(
-        "classes",
-        slots=queries.slots(settings),
-        memory=settings.stream.driver_memory,
-        local_dir=folder / "spark",
-        shuffle_partitions=settings.stream.shuffle_partitions,
-        java_options=archive.recording(),
-    )
+    spark = start_spark(settings, archive.recording())
     _score_in_both_modes(spark, settings)
     spark.stop()
     # It is kept alive by its standard input; killed, as it otherwise is, it would write nothing.
@@ -106,25 +101,18 @@ def main(folder: Path, bootstrap: str, archive: class_archive.Archive) -> None:
 def _score_in_both_modes(spark: SparkSession, settings: Settings) -> None:
     """Other events in each: what came before would be dropped as a duplicate."""
     score = load_scorer(_bundle(spark, settings.var / "bundle"))
-    people = Simulation(30, _LISTENERS_FROM_MS, _LISTENERS_TO_MS)
+    people = Simulation(30, START_MS, START_MS + 7 * DAY_MS)
     lines = (encode(event) for event in people.events())
-    for mode in MODES:
-        before = _scores(settings.kafka)
-        query = queries.scores(queries.Features(spark, settings).take(mode), settings, mode, score, 1, 14)
-        replay(islice(lines, EVENTS), settings.kafka, Pace(None, time.time), Sent(), threading.Event())
-        deadline_s = time.monotonic() + SCORES_WITHIN_S
-        while query.isActive and _scores(settings.kafka) == before and time.monotonic() < deadline_s:
-            time.sleep(0.2)
-        query.stop()
-
-
-def _scores(kafka: Kafka) -> int:
-    """How many score records there are."""
-    reader = topics.consumer(kafka)
-    try:
-        return sum(reader.end_offsets(topics.known_partitions(reader, kafka.scores_topic)).values())
-    finally:
-        reader.close()
+    with closing(topics.consumer(settings.kafka)) as reader:
+        partitions = topics.known_partitions(reader, settings.kafka.scores_topic)
+        for mode in MODES:
+            before = reader.end_offsets(partitions)
+            query = queries.scores(queries.Features(spark, settings).take(mode), settings, mode, score, 1, 14)
+            replay(islice(lines, EVENTS), settings.kafka, Pace(None, time.time), Sent(), threading.Event())
+            deadline_s = time.monotonic() + SCORES_WITHIN_S
+            while query.isActive and reader.end_offsets(partitions) == before and time.monotonic() < deadline_s:
+                time.sleep(0.2)
+            query.stop()
 
 
 def _bundle(spark: SparkSession, folder: Path) -> Bundle:
@@ -137,7 +125,7 @@ def _bundle(spark: SparkSession, folder: Path) -> Bundle:
     }
     bundle = Bundle(folder, card)
     for outcome in OUTCOMES:
-        one = LogisticRegression(maxIter=1, probabilityCol=f"{outcome}_probability")
+        one = LogisticRegression(maxIter=1, probabilityCol=probability_name(outcome))
         Pipeline(stages=[one]).fit(frame).save(str(bundle.pipeline(outcome)))
         bundle.onnx(outcome).touch()
     return bundle

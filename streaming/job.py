@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 import structlog
 from py4j.protocol import Py4JError
@@ -20,7 +21,6 @@ from streaming.lag import Lag
 from streaming.modes import AutoMode
 from streaming.newest_epoch import newest_epoch
 from streaming.progress import Progress
-from streaming.queries import Features
 from streaming.restarts import is_full
 from streaming.supervisor import Starting, Supervisor
 
@@ -67,8 +67,12 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
         end(spark)
 
 
-def start_spark(settings: Settings) -> SparkSession:
+def start_spark(settings: Settings, java_options: Sequence[str] = ()) -> SparkSession:
     """The session that the stream's queries run in.
+
+    Args:
+        settings: of everything.
+        java_options: see :func:`churn.session.start`.
 
     Raises:
         ChurnError: Kafka does not answer, or as :func:`churn.session.start`.
@@ -81,6 +85,7 @@ def start_spark(settings: Settings) -> SparkSession:
         shuffle_partitions=settings.stream.shuffle_partitions,
         master=settings.stream.master,
         metrics_port=settings.stream.spark_metrics_port,
+        java_options=java_options,
     )
 
 
@@ -88,7 +93,7 @@ def _supervise(
     spark: SparkSession, settings: Settings, model: bundle.Bundle, epoch: int, stopping: threading.Event
 ) -> None:
     stream = settings.stream
-    features = Features(spark, settings)
+    features = queries.Features(spark, settings)
     starting = Starting(
         prepare=features.prepare,
         load=load_scorer,

@@ -77,6 +77,7 @@ class Supervisor:
         self._letters_wait = not auto.caught_up(waiting)
         self._behind_s: float | None = None
         # Most of a start is what Spark does for the first time: on two cores, two such things take the time of one.
+        # What fails beside it is met again, and told, by the start itself.
         with ThreadPoolExecutor(1) as beside:
             beside.submit(starting.prepare, self._mode)
             self._scorer = starting.load(model)

@@ -98,7 +98,7 @@ def java_home() -> Path:
 
 @pytest.fixture(scope="session")
 def installed_jars(java_home: Path) -> jars.Jars:
-    return jars.ensure(PROJECT / ".jars", java_home / "bin" / "java", print)
+    return jars.ensure(jars.FOLDER, java_home / "bin" / "java", print)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from churn.demo.traffic import Traffic, traffic
 from churn.errors import ChurnError
 from churn.locks import claim
 from churn.server import free_port, is_free
-from churn.settings import PROJECT, Settings
+from churn.settings import Settings
 from churn.signals import Stopped
 from churn.view import View
 from streaming.replay import Sent
@@ -117,7 +117,7 @@ class Demo:
         data.empty(self._folder)
         home = java.java_home(java.cache_dir())
         self._java = java.release(home)
-        return home, jars.ensure(PROJECT / ".jars", home / "bin" / "java", self._tell)
+        return home, jars.ensure(jars.FOLDER, home / "bin" / "java", self._tell)
 
     def _refuse_taken_port(self) -> None:
         if self._plan.port and not is_free(self._plan.port):

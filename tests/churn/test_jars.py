@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from churn import jars, trust
 from churn.errors import ChurnError
 from churn.ivy import Ivy, artifact_of, pyspark_jars
-from churn.settings import PROJECT
 
 BROKER_JARS = {"kafka_2.13-4.4.0.jar": b"broker", "zstd-jni-1.5.7-17.jar": b"zstd"}
 CONNECTOR_JARS = {"spark-sql-kafka-0-10_2.13-4.2.0.jar": b"sql", "kafka-clients-3.9.2.jar": b"clients"}
@@ -383,6 +382,6 @@ def test_the_lock_holds_the_versions_of_the_constants() -> None:
 
 @pytest.mark.servers
 def test_what_is_installed_is_what_the_lock_says(installed_jars: jars.Jars) -> None:
-    assert jars.verify(PROJECT / ".jars") == []
+    assert jars.verify(jars.FOLDER) == []
     command = [shutil.which("sha256sum") or "", "--check", "--strict", "--quiet", str(jars.LOCK)]
-    assert subprocess.run(command, cwd=PROJECT / ".jars", check=False).returncode == 0
+    assert subprocess.run(command, cwd=jars.FOLDER, check=False).returncode == 0

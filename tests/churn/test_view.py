@@ -491,6 +491,15 @@ def test_while_models_are_swapped_each_score_is_judged_by_its_own(view: View) ->
     assert [alert.user_id for alert in view.alerts(9)] == ["7", "8"]
 
 
+def as_of_layout_2(view: View, user_id: str) -> None:
+    points = view.history(user_id)
+    view.redis.hset(f"churn:user:{user_id}", "features", json.dumps(dict(score().features)) + 64 * " ")
+    view.redis.delete(f"churn:features:{user_id}", f"churn:history:{user_id}")
+    for point in points:
+        held = [point.as_of, point.version, point.p_cancel, point.p_lapse, point.risk, point.band]
+        view.redis.zadd(f"churn:history:{user_id}", {json.dumps(held): point.as_of})
+
+
 @servers
 @pytest.mark.parametrize("layout", ["1", "2"])
 def test_a_view_of_a_layout_before_is_taken_over(view: View, layout: str) -> None:
@@ -499,11 +508,8 @@ def test_a_view_of_a_layout_before_is_taken_over(view: View, layout: str) -> Non
     if layout == "1":
         view.redis.rename("churn:due", "churn:last-seen")
         view.redis.delete("churn:heartbeats", "churn:hold")
-    view.redis.hset("churn:user:7", "features", json.dumps(dict(score().features)) + 64 * " ")
-    view.redis.delete("churn:features:7", "churn:history:8")
-    for point in points:
-        held = [point.as_of, point.version, point.p_cancel, point.p_lapse, point.risk, point.band]
-        view.redis.zadd("churn:history:8", {json.dumps(held): point.as_of})
+    for user_id in ("7", "8"):
+        as_of_layout_2(view, user_id)
     view.redis.set("churn:schema", layout)
     view.prepare(POLICY, 14, HEARTBEATS)
     assert view.redis.get("churn:schema") == SCHEMA
