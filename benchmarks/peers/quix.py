@@ -69,7 +69,7 @@ def main() -> int:
     options = parser.parse_args()
     settings = configuration.load()
     topics.ensure(settings.kafka)
-    began = epoch(settings.var / "quix", lambda: int(time.time() * 1000))
+    began = epoch(settings.var / "quix", settings.stream.shuffle_partitions, lambda: int(time.time() * 1000))
     if options.share is None and options.processes > 1:
         return shares.in_processes(options.processes, "quix", settings.var, [])
     run(settings, options, began)
