@@ -1,4 +1,4 @@
-# One image for every program: `churn stream`, `churn publish`, `churn serve` and the commands that end by themselves.
+# One image for every program: `churn stream`, `churn publish`, `churn serve`, `churn deliver` and the commands that end by themselves.
 # Pinned by version; what `docker buildx imagetools inspect python:3.11.14-slim-bookworm` shows as digest pins it for good.
 ARG BASE=python:3.11.14-slim-bookworm
 

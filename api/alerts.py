@@ -1,120 +1,107 @@
-"""Alerts, and how they are put into words."""
+"""Alerts: the list of them, and one."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.context import Wired
-from api.problems import documented
-from api.times import rfc3339
-from api.users import Timestamp
-from churn import view
-from churn.outcomes import Band, Outcome
+from api import cursor as cursors
+from api import examples
+from api.access import needs
+from api.alert_answers import Alert
+from api.answers import answers
+from api.context import Context, Wired
+from api.cursor import Cursor
+from api.problems import ProblemError
+from api.times import Instant, parsed
+from churn.features import Driver, Level
+from churn.outcomes import Outcome
+from churn.view_records import AlertKind
 
-router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[needs("read")])
 
-
-class Alert(BaseModel):
-    """A user entered the high band."""
-
-    id: str
-    user_id: str
-    band: Band
-    from_band: Band = Field(description="the band before; none for somebody who came back")
-    risk: float
-    p_cancel: float
-    p_lapse: float
-    outcome: Outcome = Field(description="which of the two weighs more")
-    summary: str = Field(description="the alert in plain words")
-    level: str
-    as_of: Timestamp = Field(description="the moment that the score describes")
-    raised_at: Timestamp = Field(description="by the wall clock")
-    model_version: str
+CHUNK = 200
+LOOKED_AT = 5000
+"""Alerts looked at for one page: a filter that few pass gives a short page and the cursor to go on."""
 
 
 class AlertList(BaseModel):
-    """The newest alerts."""
+    """A page of alerts."""
 
     alerts: list[Alert]
+    next: str | None = Field(description="cursor of the next page, null when there is none; a page may be short")
 
 
-_EXAMPLE = {
-    "alerts": [
-        {
-            "id": "alert_0f1e2d3c4b5a69788796a5b4",
-            "user_id": "1045",
-            "band": "high",
-            "from_band": "medium",
-            "risk": 0.61,
-            "p_cancel": 0.48,
-            "p_lapse": 0.13,
-            "outcome": "cancel",
-            "summary": "User 1045, on the paid plan, rose from medium to high risk: 61 % to leave within "
-            "14 days, 48 % by cancelling and 13 % by falling silent.",
-            "level": "paid",
-            "as_of": "2018-10-28T09:12:44.000Z",
-            "raised_at": "2018-10-28T09:12:44.031Z",
-            "model_version": "20181101-4f2a91c0",
-        }
-    ]
-}
+@dataclass(frozen=True)
+class Filters:
+    """Which alerts are wanted; None for all. Times in ms, of the wall clock."""
+
+    user_id: str | None = None
+    kind: AlertKind | None = None
+    driver: Driver | None = None
+    outcome: Outcome | None = None
+    level: Level | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def fits(self, alert: dict[str, Any]) -> bool:
+        """Whether an alert is wanted."""
+        wanted = {name: getattr(self, name) for name in ("user_id", "kind", "driver", "outcome", "level")}
+        raised = parsed(alert["raised_at"])
+        return (
+            all(value is None or alert[name] == value for name, value in wanted.items())
+            and (self.since is None or raised >= self.since)
+            and (self.until is None or raised <= self.until)
+        )
 
 
-@router.get("", responses=documented(422, 500, 503, example=_EXAMPLE))
+@router.get("", responses=answers("invalid-request", example=examples.ALERTS))
 def newest_alerts(
-    context: Wired, limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 50
+    context: Wired,
+    user_id: Annotated[str | None, Query(max_length=256, description="only about this user")] = None,
+    kind: Annotated[AlertKind | None, Query(description="only of this kind")] = None,
+    driver: Annotated[Driver | None, Query(description="only where this driver raises the risk most")] = None,
+    outcome: Annotated[Outcome | None, Query(description="only where this weighs more")] = None,
+    level: Annotated[Level | None, Query(description="only about users on this plan")] = None,
+    since: Annotated[Instant | None, Query(description="only raised from then on, RFC 3339")] = None,
+    until: Annotated[Instant | None, Query(description="only raised up to then, RFC 3339")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 50,
+    cursor: Cursor = None,
 ) -> AlertList:
     """Alerts, newest first."""
+    filters = Filters(user_id, kind, driver, outcome, level, since, until)
+    found, place = page(context, filters, cursors.read(cursor, int)[0] if cursor else None, limit)
+    return AlertList(
+        alerts=[Alert(**alert) for alert in found], next=None if place is None else cursors.written(place)
+    )
+
+
+def page(
+    context: Context, filters: Filters, before: int | None, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Some alerts, and the place of the last one that was looked at; None at the end."""
+    found: list[dict[str, Any]] = []
     horizon_days = context.view.horizon_days()
-    return AlertList(alerts=[_alert(alert, horizon_days) for alert in context.view.alerts(limit)])
+    for _ in range(LOOKED_AT // CHUNK):
+        places = dict(context.view.alert_ids(before, CHUNK))
+        for alert in context.alert_words.told(context.view.alerts_of(list(places)), horizon_days):
+            if filters.fits(alert):
+                found.append(alert)
+                if len(found) == limit:
+                    return found, places[alert["id"]]
+        if len(places) < CHUNK:
+            return found, None
+        before = min(places.values())
+    return found, before
 
 
-def _alert(alert: view.Alert, horizon_days: int | None) -> Alert:
-    return Alert(
-        id=alert.id,
-        user_id=alert.user_id,
-        band=alert.band,
-        from_band=alert.from_band,
-        risk=alert.risk,
-        p_cancel=alert.p_cancel,
-        p_lapse=alert.p_lapse,
-        outcome=outcome(alert),
-        summary=f"User {alert.user_id}, {story(alert, horizon_days)}",
-        level=alert.level,
-        as_of=rfc3339(alert.as_of),
-        raised_at=rfc3339(alert.raised_ms),
-        model_version=alert.model_version,
-    )
-
-
-def outcome(alert: view.Alert) -> Outcome:
-    """Which of the two weighs more; cancelling at a tie, being the one that cannot be undone."""
-    return "cancel" if alert.p_cancel >= alert.p_lapse else "lapse"
-
-
-def story(alert: view.Alert, horizon_days: int | None) -> str:
-    """The alert in words, after the user's name.
-
-    Args:
-        alert: of the view.
-        horizon_days: of the model; left out of the words while it is not known.
-    """
-    within = "" if horizon_days is None else f" within {horizon_days} days"
-    ways = {
-        "cancel": f"{percent(alert.p_cancel)} by cancelling",
-        "lapse": f"{percent(alert.p_lapse)} by falling silent",
-    }
-    first = outcome(alert)
-    second = "lapse" if first == "cancel" else "cancel"
-    rose = "came back at high risk" if alert.from_band == "none" else f"rose from {alert.from_band} to high risk"
-    return (
-        f"on the {alert.level} plan, {rose}: {percent(alert.risk)} to leave{within}, {ways[first]} and {ways[second]}."
-    )
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """A share from 0 to 1 in per cent, with the narrow space that cannot break: `61 %`."""
-    return f"{share * 100:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
+@router.get("/{alert_id}", responses=answers("unknown-alert", example=examples.ALERT))
+def one_alert(context: Wired, alert_id: str) -> Alert:
+    """One alert."""
+    held = context.view.alerts_of([alert_id])
+    if not held:
+        raise ProblemError("unknown-alert", f"There is no alert {alert_id[:64]}.")
+    return Alert(**context.alert_words.told(held, context.view.horizon_days())[0])

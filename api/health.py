@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import redis
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, SecurityScopes
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
+from api.access import bearer, caller
+from api.answers import answers, only
 from api.context import Wired
-from api.problems import MEDIA_TYPE, RETRY_AFTER_S, documented, problem, reason
+from api.problem_types import TYPES
+from api.problems import RETRY_AFTER_S, body, problem, reason
 from churn.metrics import API, API_EVENT_CLOCK_SECONDS, API_RANKED_USERS, API_USERS, API_VIEW_UP
 from churn.view import SCHEMA, View, durability_problems
 
@@ -71,7 +75,7 @@ _CHECKS: tuple[tuple[str, Callable[[View], str], str], ...] = (
 )
 
 
-@router.get("/healthz", responses=documented(500, example={"status": "ok"}))
+@router.get("/healthz", responses=only("internal", example={"status": "ok"}))
 async def alive() -> Alive:
     """The process lives; says nothing of Redis. Asks no thread, so that busy ones cannot delay it."""
     return Alive(status="ok")
@@ -81,33 +85,27 @@ _READY = {
     "ready": True,
     "checks": [{"name": name, "ok": True, "detail": "as it should be", "remedy": ""} for name, _, _ in _CHECKS],
 }
-_NOT_READY = {
-    "type": "about:blank",
-    "title": "Service Unavailable",
-    "status": 503,
-    "detail": "Not ready: append_only_file.",
-    "instance": "/readyz",
-    "ready": False,
-    "checks": [
-        {
-            "name": "append_only_file",
-            "ok": False,
-            "detail": "appendonly is no, not yes",
-            "remedy": "Start Redis with --appendonly yes.",
+_CHECK = {
+    "name": "append_only_file",
+    "ok": False,
+    "detail": "appendonly is no, not yes",
+    "remedy": "Start Redis with --appendonly yes.",
+}
+
+
+def _documented() -> dict[int | str, dict[str, Any]]:
+    """A failed check is a problem with the members of a readiness."""
+    found = only("internal", "not-ready", example=_READY)
+    [media] = found[503]["content"].values()
+    media["examples"] = {
+        "not-ready": {
+            "value": body("not-ready", TYPES["not-ready"].example, "/readyz", "3f9c0a", ready=False, checks=[_CHECK])
         }
-    ],
-}
-
-
-_FAILED: dict[int | str, dict[str, Any]] = {
-    503: {
-        "description": "A check failed; the members `ready` and `checks` are those of a 200",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": _NOT_READY}},
     }
-}
+    return found
 
 
-@router.get("/readyz", response_model=Readiness, responses=documented(500, example=_READY) | _FAILED)
+@router.get("/readyz", response_model=Readiness, responses=_documented())
 def ready(request: Request, context: Wired) -> Any:
     """Whether the API can serve, and if not, what to do."""
     checks = run_checks(context.view)
@@ -115,8 +113,8 @@ def ready(request: Request, context: Wired) -> Any:
     if not failed:
         return Readiness(ready=True, checks=checks)
     return problem(
-        request.url.path,
-        503,
+        request,
+        "not-ready",
         f"Not ready: {', '.join(failed)}.",
         headers={"Retry-After": str(RETRY_AFTER_S)},
         ready=False,
@@ -147,9 +145,21 @@ _TEXT: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/metrics", response_class=Response, responses=_TEXT | documented(500))
+async def _may_scrape(
+    request: Request, context: Wired, key: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> None:
+    if not context.settings.api.open_metrics:
+        await caller(request, SecurityScopes(["read"]), context, key, None)
+
+
+@router.get(
+    "/metrics", response_class=Response, responses=answers() | _TEXT, dependencies=[Depends(_may_scrape)]
+)
 def metrics(context: Wired) -> Response:
-    """Figures of this process and of the view. Answers without Redis too: that is when they are looked at."""
+    """Figures of this process and of the view; a key is needed where the setting api.open_metrics says so.
+
+    Answers without Redis too, that is when they are looked at; with a key only while Redis knows it.
+    """
     try:
         sizes, clock_ms = context.view.band_sizes(), context.view.clock()
         for band, size in sizes.items():

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from typing import Annotated
 
-import jinja2
 import redis
-from fastapi import APIRouter
-from starlette.responses import HTMLResponse
+from fastapi import APIRouter, Cookie, Request
+from fastapi.security import SecurityScopes
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.alerts import outcome, percent, story
+from api.access import COOKIE, caller
+from api.alert_answers import outcome, percent, story
 from api.context import Context, Wired
-from api.problems import RETRY_AFTER_S, reason
+from api.problems import RETRY_AFTER_S, ProblemError, reason
+from api.rendering import rendered
 from api.times import ago, readable, rfc3339
-from api.users import age
 from churn.outcomes import Band, Outcome
 from churn.settings import DAY_MS
 from churn.view import Alert, Books, UserScore
@@ -87,34 +88,39 @@ class Standing:
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-def first_page(context: Wired, fragment: bool = False) -> HTMLResponse:
-    """The page, or with `fragment=1` only the part of it that changes."""
+async def first_page(
+    request: Request,
+    context: Wired,
+    fragment: bool = False,
+    session: Annotated[str | None, Cookie(alias=COOKIE)] = None,
+) -> Response:
+    """The page, or with `fragment=1` only the part of it that changes; who is not signed in is asked to."""
     try:
-        standing, problem = read(context), ""
+        await caller(request, SecurityScopes(["read"]), context, None, session)
+    except ProblemError:
+        if fragment:
+            raise
+        return RedirectResponse("/sign-in", 303)
     except redis.RedisError as error:
-        standing, problem = None, reason(error)
+        return _page(context, fragment, None, reason(error))
+    try:
+        return _page(context, fragment, await run_in_threadpool(read, context), "")
+    except redis.RedisError as error:
+        return _page(context, fragment, None, reason(error))
+
+
+def _page(context: Context, fragment: bool, standing: Standing | None, problem: str) -> Response:
     now_ms = context.clock()
-    html = _templates().get_template("live.html" if fragment else "index.html").render(
+    html = rendered(
+        "live.html" if fragment else "index.html",
         standing=standing,
         problem=problem,
         settings=context.settings,
         read_at=Moment(rfc3339(now_ms), readable(now_ms), readable(now_ms)),
-    )  # fmt: skip
+    )
     if problem:
         return HTMLResponse(html, 503, {"Retry-After": str(RETRY_AFTER_S)})
     return HTMLResponse(html)
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        # User ids come from the log: whatever they hold is text.
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def read(context: Context) -> Standing:
@@ -142,7 +148,7 @@ def read(context: Context) -> Standing:
 
 def _row(user: UserScore, clock_ms: int | None, stale_ms: int) -> Row:
     score = user.score
-    age_ms = age(user, clock_ms)
+    age_ms = max(0, (clock_ms or 0) - score.as_of)
     return Row(
         user_id=score.user_id,
         risk=percent(score.risk, 1),

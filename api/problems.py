@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from api.problem_types import TYPES, URN
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
 
@@ -20,50 +22,63 @@ log = logging.getLogger(__name__)
 
 
 class WrongParameter(BaseModel):
-    """One parameter that was refused."""
+    """One part of a request that was refused."""
 
     parameter: str
     reason: str
 
 
 class Problem(BaseModel):
-    """RFC 9457, section 3. `type` is always `about:blank`: the status and the words say it all."""
+    """RFC 9457, section 3. The manual of the API lists every `type`."""
 
-    type: str = "about:blank"
-    title: str
+    type: str = Field(examples=[f"{URN}unknown-user"])
+    title: str = Field(description="the type in words, always the same")
     status: int
-    detail: str
+    detail: str = Field(description="what is wrong this time")
     instance: str = Field(description="the path that was asked for")
-    parameters: list[WrongParameter] | None = Field(None, description="of a 422: what was refused, and why")
+    request_id: str = Field(description="as in the header X-Request-Id and in the log")
+    parameters: list[WrongParameter] | None = Field(None, description="of invalid-request: what was refused, and why")
 
 
-class ProblemError(Exception):
-    """Raised by a handler to answer with a problem."""
+class ProblemError(HTTPException):
+    """Raised to answer with a problem.
 
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
+    An HTTPException, because the framework lets only those through from where it reads a body.
+
+    Args:
+        name: in `api.problem_types.TYPES`.
+        detail: what is wrong this time, as a sentence.
+        headers: of the answer.
+        members: more of the answer's body.
+    """
+
+    def __init__(self, name: str, detail: str, headers: dict[str, str] | None = None, **members: Any) -> None:
+        super().__init__(TYPES[name].status, detail, headers)
+        self.name, self.members = name, members
 
 
 def problem(
-    path: str, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any
+    request: Request, name: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any
 ) -> JSONResponse:
     """The response. `members` are RFC 9457's extension members."""
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "instance": path,
-        **members,
-    }
-    return JSONResponse(body, status, headers, MEDIA_TYPE)
+    return JSONResponse(
+        body(name, detail, request.url.path, getattr(request.state, "request_id", ""), **members),
+        TYPES[name].status,
+        headers,
+        MEDIA_TYPE,
+    )
 
 
-def unexpected(path: str) -> JSONResponse:
+def body(name: str, detail: str, path: str, request_id: str, **members: Any) -> dict[str, Any]:
+    """A problem as JSON."""
+    kind = TYPES[name]
+    known = {"type": f"{URN}{name}", "title": kind.title, "status": kind.status, "detail": detail, "instance": path}
+    return known | {"request_id": request_id} | members
+
+
+def unexpected(request: Request) -> JSONResponse:
     """What is said of an exception that nobody foresaw; the log holds the rest."""
-    return problem(path, 500, "Something went wrong in the server; its log says what.")
+    return problem(request, "internal", "Something went wrong in the server; its log says what.")
 
 
 def reason(error: redis.RedisError) -> str:
@@ -88,66 +103,33 @@ def install(app: FastAPI) -> None:
 
 
 def _raised(request: Request, error: ProblemError) -> JSONResponse:
-    return problem(request.url.path, error.status, error.detail)
+    return problem(request, error.name, error.detail, headers=dict(error.headers or {}), **error.members)
+
+
+_BY_STATUS = {
+    HTTPStatus.NOT_FOUND: ("not-found", "There is nothing at this path; /openapi.json lists what there is."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method-not-allowed", "This path does not take this method."),
+}
 
 
 def _http(request: Request, error: HTTPException) -> JSONResponse:
-    details = {
-        404: "There is nothing at this path; /openapi.json lists what there is.",
-        405: "This path does not take this method.",
-    }
-    detail = details.get(error.status_code, str(error.detail))
-    return problem(request.url.path, error.status_code, detail, headers=dict(error.headers or {}))
+    """What the framework raises by itself."""
+    name, detail = _BY_STATUS.get(HTTPStatus(error.status_code), ("invalid-request", str(error.detail)))
+    return problem(request, name, detail, headers=dict(error.headers or {}))
 
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    refused = [{"parameter": str(entry["loc"][-1]), "reason": str(entry["msg"])} for entry in error.errors()]
+    refused = [{"parameter": _where(entry["loc"]), "reason": str(entry["msg"])} for entry in error.errors()]
     detail = "; ".join(f"{entry['parameter']}: {entry['reason']}" for entry in refused) + "."
-    return problem(request.url.path, 422, detail, parameters=refused)
+    return problem(request, "invalid-request", detail, parameters=refused)
+
+
+def _where(place: tuple[str | int, ...]) -> str:
+    """Without whether it is in the path, the query or the body: the name says it."""
+    return ".".join(str(part) for part in place[1:]) or str(place[0])
 
 
 def _no_redis(request: Request, error: redis.RedisError) -> JSONResponse:
     log.warning("%s", reason(error))
     retry = {"Retry-After": str(RETRY_AFTER_S)}
-    detail = f"{reason(error)} See /readyz for what to do."
-    return problem(request.url.path, 503, detail, headers=retry)
-
-
-def documented(*statuses: int, example: Any = None) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an endpoint: an example of what it answers, and the problems that it may answer with."""
-    answered: dict[int | str, dict[str, Any]] = {status: _DOCUMENTED[status] for status in statuses}
-    if example is not None:
-        answered[200] = {"content": {"application/json": {"example": example}}}
-    return answered
-
-
-def _entry(description: str, path: str, detail: str, **members: Any) -> dict[str, Any]:
-    status = int(description[:3])
-    example = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "instance": path,
-        **members,
-    }
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": description[4:], "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}
-
-
-_TOO_LARGE = "Input should be less than or equal to 1000"
-_DOCUMENTED: dict[int, dict[str, Any]] = {
-    404: _entry("404 No such user", "/v1/users/nobody/risk", "No score is known of user nobody."),
-    422: _entry(
-        "422 A parameter was refused",
-        "/v1/users",
-        f"limit: {_TOO_LARGE}.",
-        parameters=[{"parameter": "limit", "reason": _TOO_LARGE}],
-    ),
-    500: _entry("500 A fault of the server", "/v1/users", "Something went wrong in the server; its log says what."),
-    503: _entry(
-        "503 Redis does not serve; Retry-After says when to ask again",
-        "/v1/users",
-        "Redis cannot be reached. See /readyz for what to do.",
-    ),
-}  # fmt: skip
+    return problem(request, "redis-unavailable", f"{reason(error)} See /readyz for what to do.", headers=retry)

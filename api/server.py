@@ -6,8 +6,7 @@ import errno
 import signal
 import socket
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -15,7 +14,9 @@ import structlog
 import uvicorn
 
 from api.app import create_app
+from api.connection import Connection
 from api.times import Clock
+from churn.clock import wall_clock
 from churn.errors import ChurnError
 from churn.settings import Settings
 
@@ -23,11 +24,6 @@ GRACE_S = 3
 """Requests under way get so long to end. None waits longer for Redis, so that a stop takes less than 5 s."""
 
 log = structlog.get_logger()
-
-
-def wall_clock() -> int:
-    """Now, in ms since 1970, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def serve(settings: Settings, clock: Clock = wall_clock) -> None:
@@ -51,11 +47,12 @@ def serve(settings: Settings, clock: Clock = wall_clock) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
                 timeout_keep_alive=30,
+                http=Connection,
             )
         )
         host, port = door.getsockname()[:2]
         log.info("serving", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
-        with _ending_quietly(server):
+        with _ending_quietly(server, app.state.context.feed.end):
             server.run(sockets=[door])
 
 
@@ -86,14 +83,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def _ending_quietly(server: uvicorn.Server) -> Iterator[None]:
-    """Lets `serve` return after a signal: uvicorn sends itself the signal again, once it has ended."""
+def _ending_quietly(server: uvicorn.Server, end_streams: Callable[[], None]) -> Iterator[None]:
+    """Lets `serve` return after a signal: uvicorn sends itself the signal again, once it has ended.
+
+    Streams have no end of their own, for which a server that stops would wait.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True
+        end_streams()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

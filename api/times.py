@@ -1,9 +1,12 @@
-"""Times as the API and the page write them."""
+"""Times as the API reads and writes them, and as the page shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
 
 Clock = Callable[[], int]
 """The wall clock: ms since 1970, UTC."""
@@ -21,6 +24,32 @@ def rfc3339(time_ms: int) -> str:
     # Whole numbers all the way: a float of seconds would lose milliseconds.
     moment = _EPOCH + timedelta(milliseconds=time_ms)
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def parsed(text: Any) -> int:
+    """A time as RFC 3339 writes it, in ms; its offset must be there.
+
+    >>> parsed("2018-10-01T02:01:57.005+02:00")
+    1538352117005
+
+    Raises:
+        ValueError: it is none, or nobody could tell in which zone it is.
+    """
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or "T" not in str(text).upper():
+        raise ValueError("a time is written as 2018-10-01T00:01:57Z")
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+Instant = Annotated[
+    int,
+    BeforeValidator(parsed),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2018-10-01T00:01:57Z"]}),
+]
+"""A time that comes with a request, RFC 3339; handlers get ms since 1970."""
 
 
 def readable(time_ms: int) -> str:

@@ -1,158 +1,105 @@
-"""Users and their risk."""
+"""One user's risk: now, as it stood at some time, and how it moved; and many users at once."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from fastapi import Path as PathParameter
+from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
-from api.context import Wired
-from api.problems import ProblemError, documented
-from api.times import rfc3339
-from churn.outcomes import Band, Status
-from churn.settings import DAY_MS
-from churn.view import UserScore, View
+from api import examples
+from api.access import needs
+from api.answers import answers
+from api.context import Context, Wired
+from api.past import RiskThen, then
+from api.problems import ProblemError
+from api.risks import Risk
+from api.times import Instant
+from api.user_answers import UserId, UserRisk, whole
 
-Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2018-10-01T00:01:57.005Z"])]
-"""RFC 3339, UTC, with milliseconds."""
+router = APIRouter(prefix="/v1/users", tags=["users"], dependencies=[needs("read")])
 
-RankedBand = Literal["high", "medium", "low"]
-
-router = APIRouter(prefix="/v1/users", tags=["users"])
-
-
-class UserSummary(BaseModel):
-    """A user's newest score."""
-
-    user_id: str
-    risk: float = Field(description="chance to leave within the model's horizon, 0 to 1: p_cancel + p_lapse")
-    p_cancel: float = Field(description="chance to cancel")
-    p_lapse: float = Field(description="chance not to cancel, but to send no event at all")
-    band: Band
-    band_since: Timestamp
-    status: Status
-    as_of: Timestamp = Field(description="the moment that the score describes")
-    age_s: float = Field(description="event clock minus as_of")
-    stale: bool = Field(description="whether the age is above the setting api.stale_days")
-    last_event: Timestamp | None = Field(description="null when only an outcome's own page was seen")
-    events: int
-    level: str = Field(description="free or paid, at the newest event")
-    model_version: str
-    published_at: Timestamp = Field(description="when the score came into the view, by the wall clock")
+AT_ONCE = 1000
 
 
-class UserRisk(UserSummary):
-    """A user's newest score with all that is known of it."""
+class UserIds(BaseModel, extra="forbid"):
+    """Who is asked for."""
 
-    rank: int | None = Field(description="place in the ranking, from 1; null for a user who is not active")
-    percentile: float | None = Field(description="share of ranked users placed at or below, 0 to 1")
-    features: dict[str, float] = Field(description="raw value by feature name")
-    epoch: int
-    version: int
+    user_ids: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(min_length=1, max_length=AT_ONCE)
 
 
-class UserList(BaseModel):
-    """The first of the ranking."""
+class UserRisks(BaseModel):
+    """Everybody who was asked for, in that order."""
 
-    users: list[UserSummary]
-    total: int = Field(description="how many users are ranked, in this band or in all")
-
-
-_SUMMARY: dict[str, Any] = {
-    "user_id": "1045",
-    "risk": 0.61,
-    "p_cancel": 0.48,
-    "p_lapse": 0.13,
-    "band": "high",
-    "band_since": "2018-10-28T09:12:44.000Z",
-    "status": "active",
-    "as_of": "2018-10-30T18:02:11.000Z",
-    "age_s": 5421.0,
-    "stale": False,
-    "last_event": "2018-10-30T18:02:11.000Z",
-    "events": 1204,
-    "level": "paid",
-    "model_version": "20181101-4f2a91c0",
-    "published_at": "2018-10-30T18:02:11.034Z",
-}
-_RISK = _SUMMARY | {
-    "rank": 12,
-    "percentile": 0.9756,
-    "features": {"adverts_3d": 0.42, "songs_paid_14d": 131.8, "paid": 1.0, "silence_days": 0.0},
-    "epoch": 1,
-    "version": 1209,
-}
+    users: list[UserRisk]
+    unknown: list[str] = Field(description="ids without a score")
 
 
-@router.get("", responses=documented(422, 500, 503, example={"users": [_SUMMARY], "total": 1}))
-def ranked_users(
+@router.post("/risk", response_model=UserRisks, responses=answers("invalid-request", "too-large", example=examples.RISKS))
+def risks_of_many(context: Wired, wanted: UserIds) -> Response:
+    """Up to 1,000 users' current risk."""
+    found = context.risks.look_up(wanted.user_ids)
+    stale_days = context.settings.api.stale_days
+    return _json(
+        {
+            "users": [whole(risk, stale_days) for risk in found if risk is not None],
+            "unknown": [user_id for user_id, risk in zip(wanted.user_ids, found, strict=True) if risk is None],
+        }
+    )
+
+
+@router.get(
+    "/{user_id:path}/risk",
+    response_model=UserRisk | RiskThen,
+    responses=answers("unknown-user", "invalid-request", example=examples.RISK)
+    | {304: {"description": "The score is the one whose ETag was sent along"}},
+)
+async def user_risk(
     context: Wired,
-    band: Annotated[RankedBand | None, Query(description="only this band")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 50,
-) -> UserList:
-    """Active users, highest risk first."""
-    view = context.view
-    stale_days, clock_ms = context.settings.api.stale_days, view.clock()
-    sizes = view.band_sizes()
-    return UserList(
-        users=[UserSummary(**_summary(user, clock_ms, stale_days)) for user in view.ranked(band, limit)],
-        total=sizes[band] if band else sum(sizes.values()),
-    )
+    user_id: UserId,
+    at: Annotated[Instant | None, Query(description="as it stood then, RFC 3339; by default now")] = None,
+    if_none_match: Annotated[str | None, Header(description="the ETag of an earlier answer")] = None,
+) -> Response:
+    """One user's risk, with reasons."""
+    if at is not None:
+        return _json(await run_in_threadpool(then, context, user_id, at))
+    risk = await ask_risk(context, user_id)
+    tag = etag(risk, context.settings.api.stale_days)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if if_none_match is not None and tag in [each.strip() for each in if_none_match.split(",")]:
+        return Response(status_code=304, headers=headers)
+    return _json(whole(risk, context.settings.api.stale_days), headers)
 
 
-# A user id is whatever the log holds, a slash included: hence `path`.
-@router.get("/{user_id:path}/risk", responses=documented(404, 500, 503, example=_RISK))
-def user_risk(
-    context: Wired, user_id: Annotated[str, PathParameter(description="as in the log", examples=["1045"])]
-) -> UserRisk:
-    """One user's current risk."""
-    found = context.view.user(user_id)
-    if found is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"No score is known of user {user_id}.")
-    score = found.score
-    return UserRisk(
-        **_summary(found, context.view.clock(), context.settings.api.stale_days),
-        **_place(context.view, user_id),
-        features=dict(score.features),
-        epoch=score.epoch,
-        version=score.version,
-    )
+def etag(risk: Risk, stale_days: float) -> str:
+    """Weak: two answers with the same tag tell the same score, though its age and rank may have moved."""
+    score = risk.user.score
+    stale = "s" if risk.age_ms > stale_days * 86_400_000 else ""
+    marks = "".join(f"-{kind[0]}{mark.at_ms}" for kind, mark in sorted(risk.marks.items()))
+    reasons = "" if risk.reasons is None else "r"
+    return f'W/"{score.epoch}-{score.version}-{score.model_version}-{risk.user.band}{marks}-{stale}{reasons}"'
 
 
-def _summary(user: UserScore, clock_ms: int | None, stale_days: float) -> dict[str, Any]:
-    score = user.score
-    age_ms = age(user, clock_ms)
-    return {
-        "user_id": score.user_id,
-        "risk": score.risk,
-        "p_cancel": score.p_cancel,
-        "p_lapse": score.p_lapse,
-        "band": user.band,
-        "band_since": rfc3339(user.band_since),
-        "status": score.status,
-        "as_of": rfc3339(score.as_of),
-        "age_s": age_ms / 1000,
-        "stale": age_ms > stale_days * DAY_MS,
-        "last_event": None if score.last_event is None else rfc3339(score.last_event),
-        "events": score.events,
-        "level": score.level,
-        "model_version": score.model_version,
-        "published_at": rfc3339(user.published_ms),
-    }
+def _json(body: Any, headers: dict[str, str] | None = None) -> Response:
+    """Without a second validation of what we have made ourselves: the tests hold it to the contract."""
+    return Response(to_json(body), media_type="application/json", headers=headers)
 
 
-def age(user: UserScore, clock_ms: int | None) -> int:
-    """How far a score is behind the event clock, in ms; 0 when it came after the clock was read."""
-    return max(0, (clock_ms or 0) - user.score.as_of)
+async def ask_risk(context: Context, user_id: str) -> Risk:
+    """One user's risk, together with whoever asks at the same time.
+
+    Raises:
+        ProblemError: no score is known of the user.
+    """
+    risk = await context.asked.ask(user_id)
+    if risk is None:
+        raise unknown_user(user_id)
+    return risk
 
 
-def _place(view: View, user_id: str) -> dict[str, Any]:
-    place = view.rank(user_id)
-    if place is None:
-        return {"rank": None, "percentile": None}
-    rank, ranked = place
-    # One may have left between the two reads that `rank` makes.
-    return {"rank": rank, "percentile": min(1.0, max(0.0, (ranked - rank + 1) / max(ranked, 1)))}
+def unknown_user(user_id: str) -> ProblemError:
+    """The problem for somebody without a score; whether they were forgotten is not told."""
+    return ProblemError("unknown-user", f"No score is known of user {user_id}.")

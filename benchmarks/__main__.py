@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import backlog, growth, latency, recovery, workload
+from benchmarks import api, backlog, growth, latency, recovery, workload
 from benchmarks.contestants import BACKLOG, LIVE, Contestant, product
 from benchmarks.results import FOLDER, Results
 from benchmarks.stand import Stand, train
@@ -213,12 +213,31 @@ def measure_recovery(bench: Bench) -> None:
     bench.results.note("recovery_no_lag_s", found["no_lag"])
 
 
+def measure_api(bench: Bench) -> None:
+    """`api.<figure>`."""
+    protocol = (
+        f"One `churn serve`, one `churn deliver`, {api.USERS:,} users; clients and receivers on the same machine. At 500 "
+        f"requests a second, and for deliveries at {api.RATE:.0f} alerts a second to {api.HEALTHY} endpoints, an open loop."
+    )
+    bench.results.begin("api", protocol)
+    runs = []
+    for _ in range(bench.size.runs):
+        with Stand(bench.models) as stand:
+            view = api.fill(stand)
+            found = api.measure_requests(view) | api.measure_listeners(view)
+            found |= api.measure_deliveries(view) | api.measure_outage(view)
+        say(f"API: { {name: round(value, 1) for name, value in found.items()} }")
+        runs.append(found)
+    bench.results.note_all("api", runs)
+
+
 def say(text: str) -> None:
     """To whoever waits."""
     print(time.strftime("%H:%M:%S"), text, flush=True)
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
+    "api": measure_api,
     "backlog": measure_backlog,
     "growth": measure_growth,
     "latency": measure_latency,

@@ -94,6 +94,7 @@ def markdown(held: Mapping[str, Any]) -> str:
         ("backlog_events_per_s", "Backlog, events a second", _backlog),
         ("growth", "Growth", _growth),
         ("recovery_s", "Recovery, seconds from kill -9", _recovery),
+        ("api", "API and webhooks", _api),
     )
     there = [(part, title, table) for part, title, table in parts if part in held]
     return head + "".join(f"\n## {title}\n\n{_about(held, part)}{table(held)}" for part, title, table in there)
@@ -149,6 +150,11 @@ def _growth(held: Mapping[str, Any]) -> str:
             f"{facts['pause_s']:.2f} | {facts['redis_bytes_per_user']:,.0f} | {facts['resident_bytes'] / 1e9:.2f} |\n"
         )
     return text
+
+
+def _api(held: Mapping[str, Any]) -> str:
+    text = "| | median (range) |\n|---|---|\n"
+    return text + "".join(f"| {name} | {_range(held, f'api.{name}', 1)} |\n" for name in held["api"])
 
 
 def _recovery(held: Mapping[str, Any]) -> str:

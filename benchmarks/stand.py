@@ -30,10 +30,15 @@ class Stand:
 
     Args:
         models: with a current bundle.
+
+    Attributes:
+        models: the same.
+        var: of everything.
+        view: on the Valkey.
     """
 
     def __init__(self, models: Path) -> None:
-        self._models = models
+        self.models = models
         self._stack = ExitStack()
 
     def __enter__(self) -> Stand:
@@ -71,7 +76,7 @@ class Stand:
         return {
             **kafka.variables(),
             "CHURN_VAR": str(own),
-            "CHURN_MODELS": str(self._models),
+            "CHURN_MODELS": str(self.models),
             "CHURN_REDIS__URL": self.valkey.url,
             "CHURN_STREAM__CHECKPOINT": str(own / "checkpoint"),
             "CHURN_STREAM__METRICS_PORT": str(free_port()),

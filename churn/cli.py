@@ -7,7 +7,7 @@ import sys
 import structlog
 import typer
 
-from churn import letter_commands, log_commands, model_commands, program_commands
+from churn import backup_commands, key_commands, letter_commands, log_commands, model_commands, program_commands
 from churn import settings as configuration
 from churn.errors import ChurnError
 from churn.say import say
@@ -82,6 +82,9 @@ for _command in (
     program_commands.publish,
     program_commands.rebuild,
     program_commands.serve,
+    program_commands.deliver,
+    backup_commands.backup,
+    backup_commands.restore,
     log_commands.replay,
     log_commands.simulate,
     doctor,
@@ -89,6 +92,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(model_commands.app, name="models")
+app.add_typer(key_commands.app, name="keys")
 app.add_typer(letter_commands.app, name="dead-letters")
 
 

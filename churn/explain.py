@@ -67,6 +67,7 @@ class Explainer:
 
     def __init__(self, bundle: Bundle) -> None:
         bundle.require_models()
+        self.version, self.horizon_days = bundle.version, bundle.horizon_days
         with reading(bundle.version):
             self._calibrations = [calibration.from_card(bundle.card["calibration"][outcome]) for outcome in OUTCOMES]
             reference: Mapping[str, Any] = bundle.card["reference"]
@@ -91,6 +92,16 @@ class Explainer:
         )
         return Risks(p_cancel, (1 - p_cancel) * q)
 
+    def risks(self, users: Sequence[Mapping[str, float]]) -> list[float]:
+        """The risk of each of some users, by their raw values by name."""
+        rows = [[features[feature.name] for feature in FEATURES] for features in users]
+        return [float(risk) for risk in self.scores(np.array(rows, dtype=np.float64)).risk]
+
+    def chances(self, features: Mapping[str, float]) -> tuple[float, float]:
+        """p_cancel and p_lapse of one user, by raw values by name."""
+        risks = self.scores(np.array([[features[feature.name] for feature in FEATURES]], dtype=np.float64))
+        return float(risks.p_cancel[0]), float(risks.p_lapse[0])
+
     def reasons(self, features: Mapping[str, float], against: Mapping[str, float] | None = None) -> list[Reason]:
         """Each driver's part in a user's risk, the largest first.
 
@@ -98,13 +109,29 @@ class Explainer:
             features: raw values by name.
             against: what to compare with; by default a typical user, else the same user at an earlier moment.
         """
-        other, beside = (self.reference, "typical") if against is None else (against, "before")
-        risk = self.scores(_occluded(features, other)).risk
-        found = [
-            Reason(driver, float(risk[0] - risk[place]), phrase(driver, features, other, beside))
-            for place, driver in enumerate(DRIVERS, 1)
+        return self.reasons_of([(features, against)])[0]
+
+    def reasons_of(
+        self, users: Sequence[tuple[Mapping[str, float], Mapping[str, float] | None]]
+    ) -> list[list[Reason]]:
+        """The same of many users, each with what to compare with, in one run of the models."""
+        if not users:
+            return []
+        others = [self.reference if against is None else against for _, against in users]
+        rows = [_occluded(features, other) for (features, _), other in zip(users, others, strict=True)]
+        risks = self.scores(np.concatenate(rows)).risk.reshape(len(users), 1 + len(DRIVERS))
+        return [
+            _sorted_reasons(risk, features, other, "typical" if against is None else "before")
+            for risk, (features, against), other in zip(risks, users, others, strict=True)
         ]
-        return sorted(found, key=lambda reason: -abs(reason.difference))
+
+
+def _sorted_reasons(risk: Matrix, features: Mapping[str, float], other: Mapping[str, float], beside: str) -> list[Reason]:
+    found = [
+        Reason(driver, float(risk[0] - risk[place]), phrase(driver, features, other, beside))
+        for place, driver in enumerate(DRIVERS, 1)
+    ]
+    return sorted(found, key=lambda reason: -abs(reason.difference))
 
 
 def _chance(session: onnxruntime.InferenceSession, inputs: NDArray[np.float32]) -> Matrix:

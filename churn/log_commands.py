@@ -177,10 +177,11 @@ def _keep_balances(log: DataFrame, cut_ms: int, folder: Path) -> None:
 
 
 def _open_balances(folder: Path, settings: configuration.Settings) -> None:
+    from churn import forgotten
     from streaming.bootstrap import is_kept
     from streaming.open_balances import open_balances
 
-    opened = open_balances(folder, settings.kafka, say, until_signal().is_set)
+    opened = open_balances(folder, settings.kafka, say, until_signal().is_set, forgotten.known(settings).holds)
     if is_kept(folder):
         say("Not all were sent; the same command goes on there.")
         raise typer.Exit(1)

@@ -27,7 +27,7 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
-API, STREAM, PUBLISH = _registry(), _registry(), _registry()
+API, STREAM, PUBLISH, DELIVER = _registry(), _registry(), _registry(), _registry()
 
 # The HTTP server, `churn serve`.
 
@@ -57,6 +57,11 @@ API_EVENT_CLOCK_SECONDS = Gauge(
     "churn_api_event_clock_seconds",
     "The event clock in seconds since 1970, UTC; NaN while it is not known.",
     registry=API,
+)
+
+API_LISTENERS = Gauge("churn_api_listeners", "Clients that listen to live alerts now.", registry=API)
+API_LISTENERS_DROPPED = Counter(
+    "churn_api_listeners_dropped_total", "Clients that read live alerts too slowly and were dropped.", registry=API
 )
 
 # The Spark query, `churn stream`.
@@ -123,7 +128,7 @@ STREAM_STARTS = Counter(
 
 PUBLISH_RECORDS = Counter(
     "churn_publish_records_total",
-    "Score records read, by what became of them: applied, stale, passed or unreadable.",
+    "Score records read, by what became of them: applied, stale, passed, forgotten or unreadable.",
     ["kind"],
     registry=PUBLISH,
 )
@@ -150,6 +155,26 @@ PUBLISH_HEARTBEATS = Counter(
 )
 PUBLISH_POSITION = Gauge(
     "churn_publish_position", "Next offset of the scores topic, by partition.", ["partition"], registry=PUBLISH
+)
+
+# Webhooks, `churn deliver`.
+
+DELIVER_ATTEMPTS = Counter(
+    "churn_deliver_attempts_total",
+    "Attempts to deliver, by what came of them: delivered or failed.",
+    ["outcome"],
+    registry=DELIVER,
+)
+DELIVER_ATTEMPT_SECONDS = Histogram(
+    "churn_deliver_attempt_seconds",
+    "From looking up the endpoint's name to its answer.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
+    registry=DELIVER,
+)
+DELIVER_WAITING = Gauge("churn_deliver_waiting", "Deliveries that wait, those of disabled endpoints too.", registry=DELIVER)
+DELIVER_ENDPOINTS = Gauge("churn_deliver_endpoints", "Endpoints by state: enabled or disabled.", ["state"], registry=DELIVER)
+DELIVER_FAILING = Gauge(
+    "churn_deliver_failing_endpoints", "Endpoints whose last attempt failed, or that are gone.", registry=DELIVER
 )
 
 

@@ -41,6 +41,8 @@ class AlertPolicy:
         cool_down_ms: event time that must pass between two alerts about one user.
         outage_ms: where nobody has a score for so long, by the event clock, the whole platform was away.
         hold_ms: event time after that during which nobody enters the high band for lapsing.
+        rise: growth of the risk that is worth an alert whatever the band; 0 for none.
+        rise_ms: event time within which it has to grow so much.
     """
 
     medium: float
@@ -49,6 +51,8 @@ class AlertPolicy:
     cool_down_ms: int
     outage_ms: int
     hold_ms: int
+    rise: float = 0.0
+    rise_ms: int = 7 * DAY_MS
 
     @classmethod
     def of(cls, chosen: Policy, medium: float, high: float) -> AlertPolicy:
@@ -60,6 +64,8 @@ class AlertPolicy:
             cool_down_ms=round(chosen.cool_down_days * DAY_MS),
             outage_ms=round(chosen.outage_hours * _HOUR_MS),
             hold_ms=round(chosen.hold_days * DAY_MS),
+            rise=chosen.rise or 0.0,
+            rise_ms=round(chosen.rise_days * DAY_MS),
         )
 
     def band(self, risk: float, before: Band, now: Status, waits: bool = False) -> Band:

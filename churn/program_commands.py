@@ -1,4 +1,4 @@
-"""Commands that run until they are told to stop: `churn stream`, `publish`, `serve`, and `demo`: all of them."""
+"""Commands that run until they are told to stop: `churn stream`, `publish`, `serve`, `deliver`, and `demo`: all of them."""
 
 from __future__ import annotations
 
@@ -68,6 +68,16 @@ def serve() -> None:
     server.serve(configuration.load())
 
 
+def deliver() -> None:
+    """Deliver alerts to webhook endpoints until Ctrl-C or SIGTERM.
+
+    Example: CHURN_SECRETS__KEY_FILE=/run/secrets/churn_key churn deliver
+    """
+    from api.webhooks import deliver as job
+
+    job.run(configuration.load(), until_signal())
+
+
 def demo(
     events: Annotated[
         Path | None,
@@ -91,7 +101,7 @@ def demo(
     var: Annotated[Path | None, typer.Option(help="Folder of all data; by default the setting var.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the API; 0 takes 8000 or a free one.")] = 0,
 ) -> None:
-    """Run the whole system on embedded servers: Kafka, Valkey, Spark, publish, API.
+    """Run the whole system on embedded servers: Kafka, Valkey, Spark, publish, API, webhooks.
 
     Examples: churn demo; churn demo --events sparkify.json.gz --speed 3600;
     churn demo --events sparkify.json.gz --speed max --seconds 240 --json

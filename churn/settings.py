@@ -6,11 +6,13 @@ A nested setting is written `[kafka] bootstrap = "…"` in the file and `CHURN_K
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Literal
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,9 +23,10 @@ from pydantic_settings import (
 
 from churn.connections import Kafka, Redis
 from churn.errors import ChurnError
+from churn.secret_keys import Secrets
 from churn.section import Section
 
-__all__ = ["DAY_MS", "PROJECT", "Kafka", "Redis", "Settings", "load"]
+__all__ = ["DAY_MS", "PROJECT", "Kafka", "Redis", "Secrets", "Settings", "load"]
 
 PROJECT = Path(__file__).resolve().parent.parent
 DAY_MS = 86_400_000
@@ -32,6 +35,20 @@ CalibrationKind = Literal["sigmoid", "isotonic"]
 CandidateKind = Literal["logistic", "forest", "boosting"]
 Mode = Literal["auto", "realtime", "microbatch"]
 
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name[:64]} is no time zone; one is written as Europe/Berlin") from None
+    return name
+
+
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""A time of the day, as `22:30`."""
+Network = Annotated[IPv4Network | IPv6Network, Field(union_mode="left_to_right")]
+Zone = Annotated[str, AfterValidator(_zone)]
+"""A name of the IANA time zone database."""
 
 _HEAP = r"^[1-9][0-9]*[mg]$"
 _INTERVAL = r"^([5-9]|[1-9][0-9]+) seconds$|^[1-9][0-9]* (minutes?|hours?)$"  # Spark takes no less than 5 seconds
@@ -122,6 +139,17 @@ class Policy(Section):
     cool_down_days: float = Field(7.0, ge=0, description="event time between two alerts about one user")
     outage_hours: float = Field(6.0, gt=0, description="where the event clock jumps so far, the platform was away")
     hold_days: float = Field(1.0, ge=0, description="event time after that in which alerts for lapsing wait")
+    rise: float | None = Field(None, gt=0, lt=1, description="growth of the risk that is worth an alert in any band")
+    rise_days: float = Field(7.0, gt=0, le=60, description="event time within which it has to grow so much")
+    quiet_from: Clock | None = Field(None, description="alerts that come from then on wait, by the wall clock")
+    quiet_until: Clock | None = Field(None, description="until then")
+    quiet_zone: Zone = Field("UTC", description="time zone of the two")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            raise ValueError("quiet_from and quiet_until belong together, and one of them is not set")
+        return self
 
 
 class Api(Section):
@@ -130,6 +158,18 @@ class Api(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     stale_days: float = Field(2.0, gt=0, description="a score older than this, by the event clock, is called stale")
+    requests_per_second: float = Field(50.0, gt=0, description="of one key that has no number of its own")
+    new_users_per_day: int = Field(100_000, ge=0, description="users nobody knew, in the events posted with one key")
+    open_metrics: bool = Field(True, description="whether /metrics needs no key")
+
+
+class Webhooks(Section):
+    """Delivery of alerts to other systems."""
+
+    http_networks: tuple[Network, ...] = Field((), description="networks that may be private, and be spoken to by http")
+    concurrency: int = Field(8, ge=1, le=64, description="deliveries to one endpoint at a time")
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(9103, ge=0, le=65535)
 
 
 class Settings(BaseSettings):
@@ -151,6 +191,8 @@ class Settings(BaseSettings):
     bands: Bands = Bands()
     policy: Policy = Policy()
     api: Api = Api()
+    webhooks: Webhooks = Webhooks()
+    secrets: Secrets = Secrets()
 
     @classmethod
     def settings_customise_sources(

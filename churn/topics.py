@@ -46,18 +46,19 @@ def connect(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS) -> KafkaAdminC
     return _opened(KafkaAdminClient, kafka, bootstrap_timeout_ms=timeout_ms)
 
 
-def producer(kafka: Kafka, **options: Any) -> KafkaProducer:
+def producer(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS, **options: Any) -> KafkaProducer:
     """An idempotent producer that waits for every replica.
 
     Args:
         kafka: where to.
+        timeout_ms: how long to look for a broker.
         options: more of kafka-python's, such as `linger_ms`.
 
     Raises:
         ChurnError: no broker answers, or it does not let us in.
     """
     return _opened(
-        KafkaProducer, kafka, bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS, acks="all", enable_idempotence=True, **options
+        KafkaProducer, kafka, bootstrap_timeout_ms=timeout_ms, acks="all", enable_idempotence=True, **options
     )
 
 
@@ -160,6 +161,22 @@ def _unsafe(topic: str, replicas: int, in_sync: int, wanted: int) -> list[str]:
     if replicas >= 3 and in_sync < 2:
         return [f"{_IN_SYNC} of topic {topic} is {in_sync}, not 2: one broker could lose what it acknowledged alone"]
     return []
+
+
+def retention_ms(kafka: Kafka, topic: str, timeout_ms: int = 3000) -> int | None:
+    """How long a topic keeps a record, None for ever.
+
+    Raises:
+        ChurnError: no broker answers.
+    """
+    admin = connect(kafka, timeout_ms)
+    try:
+        held = int(_held(admin, topic, ["retention.ms"])["retention.ms"])
+        return None if held < 0 else held
+    except KafkaError as error:
+        raise unreachable(kafka, error) from None
+    finally:
+        admin.close()
 
 
 def partitions(kafka: Kafka, topic: str) -> int:

@@ -2,11 +2,6 @@
 -- The consumer's position is stored in the same call, so view and position cannot disagree. A call that fails half way
 -- (at a key of another type, say) leaves what it has applied, with its books and position; the next goes on there.
 
-local POINT_SPACING_MS = 6 * 3600 * 1000
-local POINTS_KEPT_MS = 60 * 24 * 3600 * 1000
-local ALERTS_KEPT_MS = 365 * 24 * 3600 * 1000
-local ALERTS_DROPPED = 10 -- in one call, at most
-
 -- (epoch, version) only grows; at equal versions the newer model wins.
 local function newer(score, old)
   if not old.epoch then
@@ -23,11 +18,12 @@ end
 
 local function read_old(key)
   local h = redis.call('HMGET', key, 'epoch', 'version', 'model_version', 'band', 'alerted_at', 'point_at',
-    'events', 'opened', 'heartbeats', 'band_since')
+    'events', 'opened', 'heartbeats', 'band_since', 'owed', 'moment_at', 'moment_risk', 'risk')
   return {
     epoch = tonumber(h[1]), version = tonumber(h[2]), model_version = h[3] or '', band = h[4] or 'none',
     alerted_at = tonumber(h[5]), point_at = tonumber(h[6]), events = tonumber(h[7]) or 0,
     opened = tonumber(h[8]) or 0, heartbeats = tonumber(h[9]) or 0, band_since = h[10],
+    owed = h[11], moment_at = tonumber(h[12]), moment_risk = tonumber(h[13]), risk = tonumber(h[14]) or 0,
   }
 end
 
@@ -51,7 +47,7 @@ local function count(books, score, old)
   books.scores = books.scores + 1
 end
 
-local function rank(score, band, before, heartbeats)
+local function rank(score, band, before)
   if before ~= band and before ~= 'none' then
     redis.call('ZREM', 'churn:ranking:' .. before, score.user_id)
   end
@@ -61,6 +57,9 @@ local function rank(score, band, before, heartbeats)
     redis.call('ZADD', 'churn:ranking', score.risk_text, score.user_id)
     redis.call('ZADD', 'churn:ranking:' .. band, score.risk_text, score.user_id)
   end
+end
+
+local function look_again(score, heartbeats)
   if score.status == 'cancelled' then
     redis.call('ZREM', 'churn:due', score.user_id)
   else
@@ -68,49 +67,16 @@ local function rank(score, band, before, heartbeats)
   end
 end
 
-local function remember(score, band, before, point_at)
-  if point_at and band == before and score.as_of_ms - point_at < POINT_SPACING_MS then
-    return point_at
-  end
-  local key = 'churn:history:' .. score.user_id
-  -- In nine digits, and without the risk, which is the sum: one member longer than 64 bytes makes the key nine times as
-  -- large as it is when Redis packs it.
-  local chances = string.format('%.9g,%.9g', tonumber(score.p_cancel), tonumber(score.p_lapse))
-  local point = string.format('[%.0f,%.0f,%s,"%s"]', score.as_of_ms, score.version, chances, band)
-  redis.call('ZADD', key, score.as_of, point)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%.0f', score.as_of_ms - POINTS_KEPT_MS))
-  return score.as_of_ms
-end
-
-local function raise_alert(score, before, wall_ms)
-  local id = 'alert_' .. string.sub(redis.sha1hex(score.user_id .. '\n' .. score.epoch .. '\n' .. score.version), 1, 24)
-  local key = 'churn:alert:' .. id
-  if redis.call('EXISTS', key) == 1 then
-    return false
-  end
-  redis.call('HSET', key, 'id', id, 'user_id', score.user_id, 'band', 'high', 'from_band', before,
-    'risk', score.risk_text, 'p_cancel', score.p_cancel, 'p_lapse', score.p_lapse, 'level', score.level,
-    'as_of', score.as_of, 'raised_ms', wall_ms, 'epoch', score.epoch_text, 'version', score.version_text,
-    'model_version', score.model_version)
-  -- A sequence, not a clock, orders alerts: two in one millisecond keep their order.
-  redis.call('ZADD', 'churn:alerts', redis.call('INCR', 'churn:alerts:sequence'), id)
-  return true
-end
-
--- Redis forgets nothing by itself, so alerts are dropped here, the oldest first.
-local function drop_old_alerts(clock)
-  for _, id in ipairs(redis.call('ZRANGE', 'churn:alerts', 0, ALERTS_DROPPED - 1)) do
-    local key = 'churn:alert:' .. id
-    if clock - tonumber(redis.call('HGET', key, 'as_of') or '0') <= ALERTS_KEPT_MS then
-      return
-    end
-    redis.call('DEL', key)
-    redis.call('ZREM', 'churn:alerts', id)
+local function set_or_drop(key, field, value, held)
+  if value then
+    redis.call('HSET', key, field, value)
+  elseif held then
+    redis.call('HDEL', key, field)
   end
 end
 
 -- Returns the first letter of a churn.view.Verdict.
-local function apply(score, rules, wall_ms, done, silent)
+local function apply(score, rules, wall, done, silent)
   local books, p = done.books[score.epoch_text], policy_of(score.model_version, rules)
   local key = 'churn:user:' .. score.user_id
   local old = read_old(key)
@@ -121,27 +87,32 @@ local function apply(score, rules, wall_ms, done, silent)
   -- A user's first score, and the first under another model or epoch, sets the band silently.
   local comparable = old.epoch == score.epoch and old.model_version == score.model_version
   local band = band_of(p, score, old.band, comparable and is_held(score.as_of_ms, done.holds))
-  local rested = not old.alerted_at or score.as_of_ms - old.alerted_at >= p.cool_down_ms
-  local alerted_at = old.alerted_at
-  if comparable and band == 'high' and old.band ~= 'high' and rested and not silent then
-    if raise_alert(score, old.band, wall_ms) then
-      books.alerts = books.alerts + 1
+  local alerted_at, owed = old.alerted_at, nil
+  if comparable and not silent then
+    local kind, from_band = alert_kind(p, score, band, old)
+    if kind and snoozed(score.user_id, wall.ms) then
+      owed = kind == 'band' and from_band or nil
+    elseif kind then
+      books.alerts = books.alerts + raise_alert(p, score, kind, band, from_band, wall)
+      alerted_at = score.as_of_ms
     end
-    alerted_at = score.as_of_ms
   end
-  rank(score, band, old.band, rules.heartbeats)
-  local point_at = remember(score, band, old.band, old.point_at)
+  rank(score, band, old.band)
+  look_again(score, rules.heartbeats)
+  local point_at, moment_at, moment_risk = remember(score, band, old)
   local since = (band ~= old.band or not old.band_since) and score.as_of or old.band_since
   redis.call('HSET', key, 'epoch', score.epoch_text, 'version', score.version_text, 'as_of', score.as_of,
     'last_event', score.last_event, 'events', score.events_text, 'opened', score.opened_text,
     'heartbeats', score.heartbeats_text, 'level', score.level, 'status', score.status,
     'p_cancel', score.p_cancel, 'p_lapse', score.p_lapse, 'risk', score.risk_text, 'model_version', score.model_version,
-    'received_ms', score.received_ms, 'published_ms', wall_ms,
+    'received_ms', score.received_ms, 'published_ms', wall.text,
     'band', band, 'band_since', since, 'point_at', string.format('%.0f', point_at))
   -- Apart: a hash with a value longer than 64 bytes takes three times the memory.
   redis.call('SET', 'churn:features:' .. score.user_id, score.features)
-  if alerted_at then
-    redis.call('HSET', key, 'alerted_at', string.format('%.0f', alerted_at))
+  set_or_drop(key, 'alerted_at', alerted_at and string.format('%.0f', alerted_at), old.alerted_at)
+  set_or_drop(key, 'owed', owed, old.owed)
+  if moment_at ~= old.moment_at then
+    redis.call('HSET', key, 'moment_at', string.format('%.0f', moment_at), 'moment_risk', moment_risk)
   end
   count(books, score, old) -- last: a record that fails is met again, and counted then
   return 'a'
@@ -165,7 +136,7 @@ end
 -- old backup, a replica that lagged behind), and the records between would be passed over for ever.
 local function read_partitions(args, topic)
   local read = {}
-  for at = 4, 3 + 3 * tonumber(args[3]), 3 do
+  for at = HEADER + 1, first_record(args) - 1, 3 do
     local field = topic .. ':' .. args[at]
     local position = tonumber(redis.call('HGET', 'churn:offsets', field) or '0')
     if tonumber(args[at + 1]) > position then
@@ -181,12 +152,13 @@ end
 
 -- Applies every record, and says in `done` what became of it as soon as it has.
 local function apply_all(args, read, rules, done)
-  for at = 4 + 3 * tonumber(args[3]), #args, FIELDS do
+  local wall = { ms = tonumber(args[1]), text = args[1], quiet_until = args[3] }
+  for at = first_record(args), #args, FIELDS do
     local partition, offset, verdict = read[args[at]], tonumber(args[at + 1]), 'p'
     if offset >= partition.position then
       local score = read_score(args, at)
       done.books[score.epoch_text] = done.books[score.epoch_text] or open_books()
-      verdict = apply(score, rules, args[1], done, offset < partition.silent_until)
+      verdict = apply(score, rules, wall, done, offset < partition.silent_until)
       partition.position, done.clock = offset + 1, math.max(done.clock, score.as_of_ms)
     end
     done.verdicts[#done.verdicts + 1] = verdict
@@ -213,14 +185,22 @@ local function store(read, done)
   redis.call('HSET', 'churn:hold', 'since', string.format('%.0f', hold.since), 'until', string.format('%.0f', hold['until']))
 end
 
--- ARGV: wall clock in ms, name of the topic, a number of partitions; for each its number, the offset from which it was
--- read, the offset that comes next; then FIELDS arguments per record, in order of offset. Returns a letter per record.
+-- ARGV: wall clock in ms, name of the topic, until when alerts are kept back (wall clock in ms; empty: they are not), how
+-- many markers of the forgotten the caller knows, a number of partitions; for each its number, the offset from which it
+-- was read, the offset that comes next; then FIELDS arguments per record, in order of offset. Returns a letter per record.
 local function publish(_, args)
   local rules = { of = {}, current = policy('churn:policy') }
   rules.heartbeats = numbers('churn:heartbeats', 'interval_ms', 'lapsed_interval_ms')
   local read, problem = read_partitions(args, args[2])
-  if not rules.current or not rules.heartbeats or not read then
-    return redis.error_reply(problem or 'NOPOLICY churn:policy or churn:heartbeats is not set')
+  if redis.call('EXISTS', 'churn:rebanding') == 1 then
+    problem = 'REBANDING the bands are being set anew by another policy'
+  elseif redis.call('SCARD', 'churn:forgotten') ~= tonumber(args[4]) then
+    problem = 'FORGOTTEN somebody was forgotten meanwhile'
+  elseif not rules.current or not rules.heartbeats then
+    problem = 'NOPOLICY churn:policy or churn:heartbeats is not set'
+  end
+  if problem then
+    return redis.error_reply(problem)
   end
   local clock = tonumber(redis.call('GET', 'churn:clock') or '0')
   local done = { books = {}, verdicts = {}, clock = clock, holds = find_holds(args, read, rules.current, clock) }

@@ -1,6 +1,10 @@
--- What the view decides: bands, when alerts wait, when somebody is looked at again. view.lua follows and does the writing.
+-- What the view decides: bands, when alerts wait, when somebody is looked at again. The other files follow, and write.
 
-local FIELDS = 18 -- arguments per record, in the order of churn.view_function.arguments_of
+local HEADER, FIELDS = 5, 18 -- arguments before the partitions, and per record: churn.view_function
+
+local function first_record(args)
+  return HEADER + 1 + 3 * tonumber(args[HEADER])
+end
 
 -- A hash of numbers as a table, nil where there is none.
 local function numbers(key, ...)
@@ -15,7 +19,7 @@ local function numbers(key, ...)
 end
 
 local function policy(key)
-  return numbers(key, 'medium', 'high', 'exit_ratio', 'cool_down_ms', 'outage_ms', 'hold_ms')
+  return numbers(key, 'medium', 'high', 'exit_ratio', 'cool_down_ms', 'outage_ms', 'hold_ms', 'rise', 'rise_ms')
 end
 
 -- While models are swapped, scores of both arrive: each is judged by the thresholds of its own model. That of a model
@@ -55,7 +59,7 @@ end
 -- last day first. Returns the times during which they wait, the newest last.
 local function find_holds(args, read, p, clock)
   local times, held = {}, redis.call('HMGET', 'churn:hold', 'since', 'until')
-  for at = 4 + 3 * tonumber(args[3]), #args, FIELDS do
+  for at = first_record(args), #args, FIELDS do
     local as_of_ms = tonumber(args[at + 5])
     if tonumber(args[at + 1]) >= read[args[at]].position and as_of_ms > clock then
       times[#times + 1] = as_of_ms

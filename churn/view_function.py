@@ -1,4 +1,4 @@
-"""The publish function of the view, `view_decisions.lua` and `view.lua`: its code, and a record as it takes it."""
+"""The functions of the view inside Redis: their code, and a record as the publish function takes it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from churn.scores import Score
 from churn.view_features import packed
 
 FUNCTION = "churn_publish"
+PARTS = ("view_decisions.lua", "view_history.lua", "view_alerts.lua", "view.lua", "view_changes.lua")
+"""In this order: each uses what stands before it."""
 
 
 def function_code() -> str:
-    """The publish function, as Redis loads it."""
-    parts = (Path(__file__).parent / name for name in ("view_decisions.lua", "view.lua"))
+    """The library, as Redis loads it."""
+    parts = (Path(__file__).parent / name for name in PARTS)
     return "#!lua name=churn\n" + "".join(part.read_text() for part in parts)
 
 
 def call_arguments(
-    topic: str, records: Iterable[tuple[int, int, Score]], wall_ms: int, read: Mapping[int, tuple[int, int]]
+    topic: str,
+    records: Iterable[tuple[int, int, Score]],
+    wall_ms: int,
+    read: Mapping[int, tuple[int, int]],
+    quiet_until_ms: int | None = None,
+    forgotten: int = 0,
 ) -> list[str | int | float | bytes]:
     """All arguments of one call; they are those of :meth:`churn.view.View.publish`."""
-    arguments: list[str | int | float | bytes] = [wall_ms, topic, len(read)]
+    arguments: list[str | int | float | bytes] = [wall_ms, topic, _blank(quiet_until_ms), forgotten, len(read)]
     for partition, (read_from, comes_next) in read.items():
         arguments += [partition, read_from, comes_next]
     for partition, offset, score in records:

@@ -14,13 +14,27 @@ from churn.view_features import packed
 _AT_ONCE = 1000
 
 
-def take_over(client: redis.Redis) -> None:
-    """From layout 1 or 2; done twice, or again after it was cut short, it comes to the same."""
+def take_over(client: redis.Redis, layout: str) -> None:
+    """From layout 1, 2 or 3; done twice, or again after it was cut short, it comes to the same."""
+    _list_alerts(client)
+    if layout not in ("1", "2"):
+        return
     if client.exists("churn:last-seen"):  # layout 1 knew when users were last seen, not when they are due: all are now
         client.rename("churn:last-seen", "churn:due")
     keys = client.scan_iter("churn:user:*", count=_AT_ONCE)
     while some := list(itertools.islice(keys, _AT_ONCE)):
         _take_over_users(client, [key.removeprefix("churn:user:") for key in some])
+
+
+def _list_alerts(client: redis.Redis) -> None:
+    """Before layout 4 nobody could tell which alerts were about a user."""
+    ids = cast("list[str]", client.zrange("churn:alerts", 0, -1))
+    for key in client.scan_iter("churn:alerts:of:*", count=_AT_ONCE):
+        client.unlink(key)
+    for alert_id in ids:
+        user_id = cast("str | None", client.hget(f"churn:alert:{alert_id}", "user_id"))
+        if user_id is not None:
+            client.rpush(f"churn:alerts:of:{user_id}", alert_id)
 
 
 def _take_over_users(client: redis.Redis, user_ids: list[str]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, cast, get_type_hints
+from typing import Any, Literal, cast, get_type_hints
 
 from churn.outcomes import Band
 from churn.scores import Score
@@ -39,8 +40,37 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """One moment of a user's history with all that the model saw."""
+
+    as_of: int
+    version: int
+    model_version: str
+    features: Mapping[str, float]
+
+
+AlertKind = Literal["band", "rise"]
+
+
+@dataclass(frozen=True)
 class Alert:
-    """A user entered the high band."""
+    """Why somebody should be called.
+
+    Attributes:
+        id: made of user, epoch and version.
+        user_id: whom it is about.
+        kind: `band` for entering the high band, `rise` for a risk that grew fast.
+        band: of the user then.
+        from_band: the band before; `none` for somebody who came back.
+        risk, p_cancel, p_lapse: of the score.
+        rise: how far the risk is above its lowest point of the policy's days before.
+        level: `free` or `paid`.
+        as_of: the moment that the score describes, ms.
+        raised_ms: by the wall clock.
+        epoch, version: of the score.
+        model_version: what scored it.
+        features: raw values by name; none of an alert that an older release raised.
+    """
 
     id: str
     user_id: str
@@ -55,6 +85,20 @@ class Alert:
     epoch: int
     version: int
     model_version: str
+    kind: AlertKind = "band"
+    rise: float = 0.0
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What there was of a user who was forgotten: how many of each, and the ids of the alerts."""
+
+    scores: int
+    points: int
+    moments: int
+    marks: int
+    alerts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -89,6 +133,23 @@ def user_score(user_id: str, found: Mapping[str, str], features: str | None) -> 
         band_since=int(found["band_since"]),
         published_ms=int(found["published_ms"]),
     )
+
+
+def alert(found: Mapping[str, str]) -> Alert:
+    """An alert out of its hash."""
+    return cast("Alert", typed(Alert, {**found, "features": unpacked(found.get("features"))}))
+
+
+def point(text: str) -> Point:
+    """A point out of its text."""
+    as_of, version, p_cancel, p_lapse, band = json.loads(text)
+    return Point(as_of, version, float(p_cancel), float(p_lapse), band)
+
+
+def moment(text: str) -> Moment:
+    """A moment out of its text."""
+    as_of, version, model_version, features = text.split(",", 3)
+    return Moment(int(as_of), int(version), model_version, unpacked(features))
 
 
 _READERS: dict[Any, Callable[[str], Any]] = {

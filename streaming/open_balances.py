@@ -30,7 +30,13 @@ class Opened:
     events: int = 0
 
 
-def open_balances(folder: Path, kafka: Kafka, say: Callable[[str], None], stopping: Callable[[], bool]) -> Opened:
+def open_balances(
+    folder: Path,
+    kafka: Kafka,
+    say: Callable[[str], None],
+    stopping: Callable[[], bool],
+    is_forgotten: Callable[[str], bool] = lambda _: False,
+) -> Opened:
     """Sends every balance that is kept in a folder, and removes the folder when Kafka has them all.
 
     Args:
@@ -38,6 +44,7 @@ def open_balances(folder: Path, kafka: Kafka, say: Callable[[str], None], stoppi
         kafka: where to.
         say: told of progress.
         stopping: asked now and then; what was sent until it says so is remembered.
+        is_forgotten: whether a user is passed over.
 
     Raises:
         ChurnError: Kafka does not answer, or did not acknowledge a balance; called again it goes on there.
@@ -50,7 +57,7 @@ def open_balances(folder: Path, kafka: Kafka, say: Callable[[str], None], stoppi
     began_s, first = time.monotonic(), sent.users
     try:
         for stretch in _stretches(folder, sent.users):
-            sent = _send(stretch, sent, producer, kafka)
+            sent = _send(stretch, sent, producer, kafka, is_forgotten)
             (folder / SENT).write_text(json.dumps([sent.users, sent.events]))
             left_s = (whole - sent.users) * (time.monotonic() - began_s) / (sent.users - first)
             say(f"Opened {sent.users:,} of {whole:,} balances; about {left_s:,.0f} s are left.")
@@ -86,11 +93,15 @@ def _stretches(folder: Path, after: int) -> Iterator[list[bytes]]:
         yield stretch
 
 
-def _send(stretch: list[bytes], sent: Opened, producer: object, kafka: Kafka) -> Opened:
-    """Sends some balances and waits until Kafka has them."""
+def _send(
+    stretch: list[bytes], sent: Opened, producer: object, kafka: Kafka, is_forgotten: Callable[[str], bool]
+) -> Opened:
+    """Sends some balances and waits until Kafka has them; of those passed over none of their events is counted."""
     events, waiting = sent.events, []
     for line in stretch:
         balance = json.loads(line)
+        if is_forgotten(balance["userId"]):
+            continue
         events += balance["opening"]["events"]
         waiting.append(producer.send(kafka.events_topic, line, key=balance["userId"].encode()))  # type: ignore[attr-defined]
     for future in waiting:

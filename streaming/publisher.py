@@ -5,24 +5,32 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import redis
 import structlog
 from kafka import KafkaConsumer, TopicPartition
 
 from churn import metrics, topics
 from churn.errors import ChurnError
-from churn.scores import Score, decode
+from churn.forgotten import Forgotten
+from churn.scores import Score
 from churn.settings import Settings
-from churn.view import View
+from churn.view import Verdict, View
 from streaming.heartbeats import Heartbeats
 from streaming.latency import Latency
+from streaming.polled import Polled
 from streaming.thresholds import Thresholds
 from streaming.unreadable import UnreadableScores
 
 log = structlog.get_logger()
 
+Record = tuple[int, int, Score]
+"""Partition, offset and score."""
+
+FOLLOW_S = 1.0
+"""How often it looks for another model or policy, and for alerts whose quiet hours are over."""
 METADATA_AGE_MS = 60_000
 """How often it looks whether the scores topic has got more partitions."""
 
@@ -75,6 +83,9 @@ class Publisher:
         thresholds: by which bands are decided.
         heartbeats: sent while nothing waits to be published.
 
+    Raises:
+        ChurnError: the secret key cannot be read.
+
     Attributes:
         reached: the offset that comes next, by partition.
     """
@@ -86,6 +97,8 @@ class Publisher:
         self._view, self._consumer = view, consumer
         self._thresholds, self._heartbeats = thresholds, heartbeats
         self._unreadable, self._latency = UnreadableScores(settings.kafka), Latency()
+        self._forgotten = Forgotten(view.redis, settings.secrets.read())
+        self._followed_s = 0.0
         self.reached: dict[int, int] = {}
 
     def resume(self) -> None:
@@ -96,6 +109,7 @@ class Publisher:
             redis.RedisError, KafkaError: one of the two does not answer.
         """
         self._thresholds.prepare(self._view)
+        self._forgotten.renew()
         before, self.reached = self.reached, resume(self._consumer, self._view, self._topic)
         if any(before.values()) and not any(self.reached.values()):
             log.warning("Redis has lost everything; the scores come again, without their alerts")
@@ -107,11 +121,19 @@ class Publisher:
         assigned = len(self._consumer.assignment())
         try:
             while not stopping.is_set() and len(self._consumer.partitions_for_topic(self._topic) or ()) <= assigned:
-                if self.step() < self._most:
-                    self._thresholds.follow(self._view)
+                waits = self.step() == self._most
+                self._look_around(time.monotonic())
+                if not waits:
                     self._heartbeats.beat(time.monotonic())
         finally:
             self._unreadable.close()
+
+    def _look_around(self, now_s: float) -> None:
+        """Now and then: what was chosen meanwhile, and the alerts that quiet hours kept back."""
+        if now_s - self._followed_s >= FOLLOW_S:
+            self._followed_s = now_s
+            self._thresholds.follow(self._view)
+            self._view.release(_wall_ms())
 
     def step(self) -> int:
         """Polls once and applies what came; returns how many records."""
@@ -122,31 +144,46 @@ class Publisher:
 
     def apply(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Applies what was polled, in one call of Redis, and moves on behind it."""
-        messages = [message for batch in polled.values() for message in batch]
-        records = list(_readable(messages, self._unreadable))
-        self._thresholds.know(self._view, {score.model_version for _, _, score in records})
+        found = Polled.of((message for batch in polled.values() for message in batch), self._unreadable)
+        self._erase(found)
+        self._thresholds.know(self._view, {score.model_version for _, _, score in found.scores})
         # Also beyond records that are not applied, so that they are not met again after a restart.
         read_to = {partition.partition: batch[-1].offset + 1 for partition, batch in polled.items()}
         read = {number: (self.reached[number], position) for number, position in read_to.items()}
-        verdicts = self._view.publish(self._topic, records, int(time.time() * 1000), read)
+        records, verdicts = self._publish(found.scores, read)
         self.reached.update(read_to)
         metrics.PUBLISH_BATCH_RECORDS.observe(len(records))
         newest = [score for (_, _, score), verdict in zip(records, verdicts, strict=True) if verdict == "applied"]
-        self._latency.note(newest, int(time.time() * 1000))
+        self._latency.note(newest, _wall_ms())
         for verdict, count in Counter(verdicts).items():
             metrics.PUBLISH_RECORDS.labels(verdict).inc(count)
+        metrics.PUBLISH_RECORDS.labels("forgotten").inc(len(found.scores) - len(records))
         for partition, position in read_to.items():
             metrics.PUBLISH_POSITION.labels(partition).set(position)
 
+    def _erase(self, found: Polled) -> None:
+        """Before anything is published: a marker leaves out what stands before it, too."""
+        for user_id in found.erased:
+            self._view.forget(user_id)
+        if found.markers:
+            self._view.redis.sadd("churn:forgotten", *found.markers)
+            self._forgotten.renew()
 
-def _readable(messages: Iterable[Any], unreadable: UnreadableScores) -> Iterator[tuple[int, int, Score]]:
-    """Decodes records; one that cannot be read is a dead letter and does not hold up its neighbours."""
-    for message in messages:
-        if message.value is None:
-            continue
-        try:
-            yield message.partition, message.offset, decode(message.value)
-        except ChurnError as error:
-            log.warning("a score cannot be read", partition=message.partition, offset=message.offset, error=str(error))
-            metrics.PUBLISH_RECORDS.labels("unreadable").inc()
-            unreadable.bury(message)
+    def _publish(
+        self, scores: list[Record], read: Mapping[int, tuple[int, int]]
+    ) -> tuple[list[Record], list[Verdict]]:
+        """Publishes all but those of the forgotten; somebody who is forgotten meanwhile is left out at the next try."""
+        while True:
+            records = [each for each in scores if not self._forgotten.holds(each[2].user_id)]
+            now_ms = _wall_ms()
+            quiet_until_ms, known = self._thresholds.quiet_until(now_ms), self._forgotten.count
+            try:
+                return records, self._view.publish(self._topic, records, now_ms, read, quiet_until_ms, known)
+            except redis.ResponseError as error:
+                if not str(error).startswith("FORGOTTEN"):
+                    raise
+                self._forgotten.renew()
+
+
+def _wall_ms() -> int:
+    return int(time.time() * 1000)

@@ -12,7 +12,7 @@ import yaml
 
 from churn.settings import PROJECT
 
-OURS = ("stream", "publish", "serve")
+OURS = ("stream", "publish", "serve", "deliver")
 """The services that run for as long as the system does and are programs of this repository."""
 
 

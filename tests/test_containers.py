@@ -171,7 +171,7 @@ def test_prometheus_reads_the_same_in_containers_but_where_they_are() -> None:
     plain, contained = (
         yaml.safe_load((CONF / name).read_text()) for name in ("prometheus.yml", "prometheus-containers.yml")
     )
-    hosts = {"stream": "stream", "publish": "publish", "api": "serve"}
+    hosts = {"stream": "stream", "publish": "publish", "deliver": "deliver", "api": "serve"}
 
     def targets(found: dict[str, Any]) -> dict[str, str]:
         return {job["job_name"]: job.pop("static_configs")[0]["targets"][0] for job in found["scrape_configs"]}

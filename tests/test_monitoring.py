@@ -19,7 +19,7 @@ SUFFIXES = ("_bucket", "_sum", "_count")
 
 
 def declared() -> set[str]:
-    families = [family for registry in (metrics.API, metrics.STREAM, metrics.PUBLISH) for family in registry.collect()]
+    families = [family for registry in (metrics.API, metrics.STREAM, metrics.PUBLISH, metrics.DELIVER) for family in registry.collect()]
     return {f.name + "_total" * (f.type == "counter") for f in families if f.name.startswith("churn_")}
 
 
@@ -74,6 +74,7 @@ def test_every_program_is_scraped_where_it_listens_by_default() -> None:
         "spark": int(shown[1]),
         "stream": settings.stream.metrics_port,
         "publish": settings.publish.metrics_port,
+        "deliver": settings.webhooks.metrics_port,
         "api": settings.api.port,
     }
     assert scraped == {job: f"127.0.0.1:{port}" for job, port in ports.items()}

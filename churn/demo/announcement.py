@@ -1,4 +1,4 @@
-"""`demo.json`: where a running demo is, for scripts and tests."""
+"""`demo.json`: where a running demo is and by which key it is asked, for scripts and tests. For its owner alone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ def announcement(var: Path) -> Path:
 
 
 @contextmanager
-def announced(var: Path, port: int, bootstrap: str, redis_url: str) -> Iterator[str]:
-    """Keeps the file while the demo runs, and gives the address of its page."""
-    file, url = announcement(var), f"http://127.0.0.1:{port}/"
-    facts = {"url": url, "pid": os.getpid(), "kafka": bootstrap, "redis": redis_url}
+def announced(var: Path, url: str, api_key: str, bootstrap: str, redis_url: str) -> Iterator[None]:
+    """Keeps the file while the demo runs."""
+    file = announcement(var)
+    facts = {"url": url, "api_key": api_key, "pid": os.getpid(), "kafka": bootstrap, "redis": redis_url}
     part = file.with_suffix(".part")
-    part.write_text(json.dumps(facts, indent=2) + "\n")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(json.dumps(facts, indent=2) + "\n")
     part.replace(file)
     try:
-        yield url
+        yield
     finally:
         file.unlink(missing_ok=True)

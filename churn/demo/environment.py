@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from pathlib import Path
 
 from churn.demo.plan import Plan
@@ -18,6 +20,7 @@ PORT_VARIABLES = {
     "serve": "CHURN_API__PORT",
     "stream": "CHURN_STREAM__METRICS_PORT",
     "publish": "CHURN_PUBLISH__METRICS_PORT",
+    "deliver": "CHURN_WEBHOOKS__METRICS_PORT",
 }
 """Where each program is told at which port to listen."""
 
@@ -34,6 +37,15 @@ def own_kafka(settings: Settings, bootstrap: str) -> Kafka:
     return settings.kafka.model_copy(update={"bootstrap": bootstrap, "replication": 1, **_OPEN_KAFKA})
 
 
+def secret_key(folder: Path) -> Path:
+    """The file with the demo's secret key, which is made when it is not there; for its owner alone."""
+    file = folder / "secret_key"
+    if not file.exists():
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(32) + "\n")
+    return file
+
+
 def variables(plan: Plan, settings: Settings, folder: Path, bootstrap: str, redis_url: str) -> dict[str, str]:
     """What makes the programs of a demo its own, ports apart."""
     folder = folder.resolve()
@@ -47,6 +59,9 @@ def variables(plan: Plan, settings: Settings, folder: Path, bootstrap: str, redi
         **own_kafka(settings, bootstrap).variables(),
         "CHURN_REDIS__URL": redis_url,
         **_OPEN_REDIS,
-        # Nobody has to sign in to a demo: whatever the settings say, nobody but this machine may reach it.
+        # Whatever the settings say: nobody but this machine may reach a demo, and a webhook may go to this machine.
         "CHURN_API__HOST": HOST,
+        "CHURN_WEBHOOKS__HTTP_NETWORKS": '["127.0.0.0/8", "::1/128"]',
+        "CHURN_SECRETS__KEY": "",
+        "CHURN_SECRETS__KEY_FILE": str(secret_key(folder)),
     }

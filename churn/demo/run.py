@@ -14,6 +14,7 @@ from typing import Any
 
 from churn import bundle, jars, java, topics
 from churn.child import in_use
+from churn.clock import wall_clock
 from churn.demo import data
 from churn.demo.announcement import announced, announcement
 from churn.demo.end import End
@@ -26,8 +27,10 @@ from churn.demo.sender import Sender
 from churn.demo.servers import Servers
 from churn.demo.traffic import Traffic, traffic
 from churn.errors import ChurnError
+from churn.keys import SCOPES, Keys
 from churn.locks import claim
 from churn.server import free_port, is_free
+from churn.sessions import Sessions
 from churn.settings import Settings
 from churn.signals import Stopped
 from churn.view import View
@@ -38,6 +41,9 @@ WAIT = ("--wait", "3600")
 
 # What a signal has to wait for, one after the other: less than 15 s in all.
 _SENDER_STOP_S, _PROGRAMS_STOP_S, _SERVERS_STOP_S = 2.0, 6.0, 3.0
+
+LINK_S = 24 * 3600
+"""How long the link to the console may be used, once."""
 
 _SETTLE_S = 4.0
 _LOOK_S = 1.0
@@ -133,6 +139,7 @@ class Demo:
         programs.start("serve", port=self._api_port)
         programs.start("stream", *WAIT, port=free_port)
         programs.start("publish", *WAIT, port=free_port)
+        programs.start("deliver", port=free_port)
         self._see = lambda: look(view, programs.port("stream"), programs.port("publish"), self._sent)
 
         def wait(wait_s: float) -> None:
@@ -144,8 +151,12 @@ class Demo:
         if self._plan.speed is None or self._plan.speed > HEARTBEATS_UP_TO:
             self._say("At this speed nobody who is silent is scored again: heartbeats would come too late.")
         sender = Sender(events, kafka, self._plan.speed, self._sent)
-        with announced(self._settings.var, programs.port("serve"), kafka.bootstrap, servers.valkey.url) as url:
-            self._say(f"Open {url} to see who is at risk. Ctrl-C ends the demo.")
+        url = f"http://127.0.0.1:{programs.port('serve')}/"
+        key, token = Keys(view.redis, wall_clock).create("demo", SCOPES)
+        with announced(self._settings.var, url, token, kafka.bootstrap, servers.valkey.url):
+            self._say(f"API key, for everything: {token}")
+            link = Sessions(view.redis).link(key.id, LINK_S)
+            self._say(f"Open {url}sign-in?link={link} to see who is at risk. Ctrl-C ends the demo.")
             self._stream(sender, wait)
 
     def _learn(self, programs: Programs, events: Traffic, wait: Callable[[float], None]) -> None:

@@ -1,85 +1,224 @@
 from __future__ import annotations
 
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 
-from api.alerts import outcome, percent, story
-from churn.view import Alert
+from api import alert_feed
+from api.alert_feed import Listener
+from churn.outcomes import AlertPolicy
+from churn.settings import DAY_MS
+
+pytestmark = pytest.mark.servers
 
 
-def _alert(**changes: Any) -> Alert:
-    fields: dict[str, Any] = {
-        "id": "alert_1",
+def rise(filled: Any, score: Any, *user_ids: str, **changes: Any) -> None:
+    """Brings users into the high band, one after the other."""
+    for user_id in user_ids:
+        filled.add(score(user_id), score(user_id, version=2, p_cancel=0.6, **changes))
+
+
+def listed(get: Any, **params: Any) -> list[str]:
+    return [alert["user_id"] for alert in get("/v1/alerts", params=params).json()["alerts"]]
+
+
+def test_an_alert_tells_all(filled: Any, get: Any, score: Any) -> None:
+    rise(filled, score, "7")
+    [alert] = get("/v1/alerts").json()["alerts"]
+    assert alert == {
+        "id": alert["id"],
         "user_id": "7",
+        "kind": "band",
         "band": "high",
         "from_band": "low",
-        "risk": 0.61,
-        "p_cancel": 0.48,
-        "p_lapse": 0.13,
-        "level": "paid",
-        "as_of": 0,
-        "raised_ms": 0,
-        "epoch": 1,
-        "version": 2,
-        "model_version": "m1",
-    }
-    return Alert(**(fields | changes))
-
-
-def test_the_heavier_outcome_is_named_first() -> None:
-    assert outcome(_alert()) == "cancel"
-    assert outcome(_alert(p_cancel=0.1, p_lapse=0.2)) == "lapse"
-    assert outcome(_alert(p_cancel=0.2, p_lapse=0.2)) == "cancel"
-
-
-def test_the_story_in_words() -> None:
-    spaced = story(_alert(), 14).replace("\N{NARROW NO-BREAK SPACE}", " ")
-    assert spaced == (
-        "on the paid plan, rose from low to high risk: 61 % to leave within 14 days, "
-        "48 % by cancelling and 13 % by falling silent."
-    )
-    lapsing = story(_alert(p_cancel=0.1, p_lapse=0.5, from_band="none"), 14)
-    assert "came back at high risk" in lapsing
-    assert lapsing.index("silent") < lapsing.index("cancelling")
-    assert "61\N{NARROW NO-BREAK SPACE}% to leave, 48" in story(_alert(), None)
-
-
-def test_percent_has_a_space_that_does_not_break() -> None:
-    assert percent(0.0746, 1) == "7.5\N{NARROW NO-BREAK SPACE}%"
-
-
-@pytest.mark.servers
-def test_alerts_are_newest_first_and_complete(filled: Any, get: Any, score: Any) -> None:
-    calm = [score(u) for u in ("7", "8")]
-    filled.add(*calm)
-    filled.add(score("7", version=2, p_cancel=0.5, level="free"), score("8", version=2, p_cancel=0.1, p_lapse=0.6))
-    found = get("/v1/alerts").json()["alerts"]
-    assert [alert["user_id"] for alert in found] == ["8", "7"]
-    assert [alert["outcome"] for alert in found] == ["lapse", "cancel"]
-    newest = found[0]
-    summary = newest.pop("summary")
-    assert summary.startswith("User 8, on the paid plan, rose from low to high risk: 70")
-    assert "to leave within 30 days, " in summary
-    assert newest.pop("id").startswith("alert_")
-    assert newest.pop("risk") == pytest.approx(0.7)
-    assert newest == {
-        "user_id": "8",
-        "band": "high",
-        "from_band": "low",
-        "p_cancel": 0.1,
-        "p_lapse": 0.6,
-        "outcome": "lapse",
+        "risk": 0.65,
+        "p_cancel": 0.6,
+        "p_lapse": 0.05,
+        "rise": 0.5,
+        "outcome": "cancel",
+        "driver": None,
+        "reasons": None,
+        "summary": "User 7, on the paid plan, rose from low to high risk: 65\N{NARROW NO-BREAK SPACE}% to leave within "
+        "30 days, 60\N{NARROW NO-BREAK SPACE}% by cancelling and 5\N{NARROW NO-BREAK SPACE}% by falling silent.",
         "level": "paid",
         "as_of": "2018-10-31T15:33:20.000Z",
         "raised_at": "2018-10-31T15:33:20.005Z",
         "model_version": "m1",
     }
-    assert len(get("/v1/alerts?limit=1").json()["alerts"]) == 1
+    assert get(f"/v1/alerts/{alert['id']}").json() == alert
+    unknown = get("/v1/alerts/alert_nothing")
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:churn:problem:unknown-alert")
 
 
-@pytest.mark.servers
-def test_a_wrong_limit_is_named(get: Any) -> None:
-    answer = get("/v1/alerts?limit=-1")
-    assert answer.status_code == 422
-    assert answer.json()["parameters"][0]["parameter"] == "limit"
+def test_the_reason_stands_in_its_words(filled: Any, get: Any, scored: Any) -> None:
+    filled.add(scored("7"), scored("7", {"adverts_14d": 90.0}, version=2))
+    [alert] = get("/v1/alerts").json()["alerts"]
+    assert alert["driver"] == "adverts"
+    assert alert["summary"].endswith("by falling silent; 4.5 adverts a day lately; typical 0.2.")
+
+
+def test_the_reason_is_that_of_its_own_moment(filled: Any, get: Any, scored: Any) -> None:
+    filled.add(scored("7"), scored("7", {"adverts_14d": 90.0}, version=2), scored("7", version=3))
+    assert get("/v1/alerts").json()["alerts"][0]["driver"] == "adverts"
+
+
+def test_newest_first_in_pages(filled: Any, get: Any, score: Any) -> None:
+    users = [f"u{i}" for i in range(25)]
+    rise(filled, score, *users)
+    found, following = [], None
+    while True:
+        page = get("/v1/alerts", params={"limit": 10, **({"cursor": following} if following else {})}).json()
+        found += [alert["user_id"] for alert in page["alerts"]]
+        following = page["next"]
+        if following is None:
+            break
+    assert found == users[::-1]
+
+
+def test_filters(filled: Any, get: Any, score: Any, scored: Any) -> None:
+    rise(filled, score, "old")
+    filled.add(scored("7"), scored("7", {"adverts_14d": 90.0}, version=2, level="free"), wall_ms=1_541_000_060_000)
+    filled.add(scored("8"), scored("8", {"silence_days": 25.0}, version=2), wall_ms=1_541_000_120_000)
+    assert listed(get) == ["8", "7", "old"]
+    assert listed(get, user_id="7") == ["7"]
+    assert listed(get, driver="silence") == ["8"]
+    assert listed(get, outcome="lapse") == ["8"]
+    assert listed(get, level="free") == ["7"]
+    assert listed(get, kind="rise") == []
+    assert listed(get, since="2018-10-31T15:34:20Z") == ["8", "7"]
+    assert listed(get, until="2018-10-31T15:34:20Z") == ["7", "old"]
+
+
+def test_a_rise_is_told_in_any_band(filled: Any, get: Any, score: Any) -> None:
+    policy = AlertPolicy(0.3, 0.9, 0.85, 7 * DAY_MS, 1000 * DAY_MS, 0, rise=0.2, rise_ms=3 * DAY_MS)
+    filled.view.know("m1", policy)
+    filled.view.reband()
+    first = score("7", p_cancel=0.05)
+    filled.add(first)
+    filled.add(score("7", p_cancel=0.2, version=2, as_of=first.as_of + DAY_MS))
+    assert listed(get) == []
+    filled.add(score("7", p_cancel=0.26, version=3, as_of=first.as_of + 2 * DAY_MS))
+    [alert] = get("/v1/alerts").json()["alerts"]
+    assert (alert["kind"], alert["band"], alert["rise"]) == ("rise", "medium", pytest.approx(0.21))
+    assert "is 21\N{NARROW NO-BREAK SPACE}% more likely to leave than lately" in alert["summary"]
+    # Spread over more than the policy's days, the same growth is none; and the cool-down holds.
+    filled.add(score("8", p_cancel=0.05), score("8", p_cancel=0.26, version=2, as_of=first.as_of + 4 * DAY_MS))
+    filled.add(score("7", p_cancel=0.5, version=4, as_of=first.as_of + 3 * DAY_MS))
+    assert listed(get) == ["7"]
+
+
+class TestStream:
+    @contextmanager
+    def listening(self, served: Any, last: str | None = None) -> Iterator[Any]:
+        """The lines of a stream as they come."""
+        headers = {"Last-Event-ID": last} if last else {}
+        with (
+            httpx.Client(base_url=served.client.base_url, headers=served.client.headers, timeout=10) as client,
+            client.stream("GET", "/v1/alerts/stream", headers=headers) as stream,
+        ):
+            assert stream.status_code == 200
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 2000"
+            yield lines
+
+    def _next(self, lines: Any) -> dict[str, Any]:
+        """The next event: its id, its name and its data."""
+        found: dict[str, Any] = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            if name in ("id", "event"):
+                found[name] = value
+            elif name == "data":
+                return found | {"data": json.loads(value)}
+        raise AssertionError("the stream has ended")
+
+    def _wait_for_listeners(self, served: Any, count: int, eventually: Any) -> None:
+        assert eventually(lambda: len(served.context.feed._listeners) == count)
+
+    def test_an_alert_reaches_everybody_as_it_is_raised(
+        self, filled: Any, served: Any, get: Any, score: Any, eventually: Any
+    ) -> None:
+        rise(filled, score, "before")
+        with self.listening(served) as first, self.listening(served) as second:
+            self._wait_for_listeners(served, 2, eventually)
+            rise(filled, score, "7", "8")
+            for lines in (first, second):
+                told = [self._next(lines), self._next(lines)]
+                assert [each["data"]["user_id"] for each in told] == ["7", "8"]
+                assert told[0]["event"] == "alert"
+                assert told[0]["id"] == told[0]["data"]["id"]
+                assert told[0]["data"] == get(f"/v1/alerts/{told[0]['id']}").json()
+        self._wait_for_listeners(served, 0, eventually)
+
+    def test_who_comes_back_is_told_what_was_missed_and_nothing_twice(
+        self, filled: Any, served: Any, get: Any, score: Any, eventually: Any
+    ) -> None:
+        rise(filled, score, "a", "b", "c")
+        first = get("/v1/alerts").json()["alerts"][-1]["id"]
+        with self.listening(served, first) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            rise(filled, score, "d")
+            assert [self._next(lines)["data"]["user_id"] for _ in range(3)] == ["b", "c", "d"]
+
+    def test_an_id_that_nobody_knows_is_a_gap(self, filled: Any, served: Any, score: Any, eventually: Any) -> None:
+        rise(filled, score, "a")
+        with self.listening(served, "alert_nothing") as lines:
+            assert self._next(lines)["event"] == "gap"
+            self._wait_for_listeners(served, 1, eventually)
+            rise(filled, score, "b")
+            assert self._next(lines)["data"]["user_id"] == "b"
+
+    def test_it_goes_on_when_redis_closes_the_subscription(
+        self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_feed, "RETRY_S", 0.05)
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            assert eventually(lambda: filled.view.redis.pubsub_numsub("churn:alerted")[0][1] == 1)
+            filled.view.redis.client_kill_filter(_type="pubsub")
+            rise(filled, score, "7")
+            assert self._next(lines)["data"]["user_id"] == "7"
+
+    def test_one_subscription_serves_all_listeners(self, filled: Any, served: Any, eventually: Any) -> None:
+        with self.listening(served), self.listening(served), self.listening(served):
+            self._wait_for_listeners(served, 3, eventually)
+            assert eventually(lambda: filled.view.redis.pubsub_numsub("churn:alerted")[0][1] == 1)
+
+    def test_it_ends_soon_when_the_server_stops(
+        self, filled: Any, served: Any, eventually: Any
+    ) -> None:
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            ended = threading.Event()
+
+            def drain() -> None:
+                for _ in lines:
+                    pass
+                ended.set()
+
+            reader = threading.Thread(target=drain)
+            reader.start()
+            began_s = time.monotonic()
+            served.context.feed.end()
+            assert ended.wait(5)
+            assert time.monotonic() - began_s < 2
+            reader.join()
+
+    def test_it_needs_a_key(self, served: Any) -> None:
+        assert httpx.get(f"{served.client.base_url}/v1/alerts/stream").status_code == 401
+
+
+def test_a_listener_that_is_too_far_behind_is_dropped_and_told_no_more() -> None:
+    listener = Listener()
+    assert all(listener.tell(b"x") for _ in range(alert_feed.BEHIND))
+    assert not listener.tell(b"y")
+    listener.end()
+    assert listener.waiting.get_nowait() is None
+    assert listener.waiting.empty()

@@ -94,6 +94,8 @@ def dump(view: View) -> dict[str, object]:
         "string": view.redis.get,
         "hash": view.redis.hgetall,
         "zset": lambda key: view.redis.zrange(key, 0, -1, withscores=True),
+        "list": lambda key: view.redis.lrange(key, 0, -1),
+        "set": view.redis.smembers,
     }
     keys = cast("list[str]", view.redis.keys("*"))
     return {key: read[str(view.redis.type(key))](key) for key in keys}
@@ -501,15 +503,16 @@ def as_of_layout_2(view: View, user_id: str) -> None:
 
 
 @servers
-@pytest.mark.parametrize("layout", ["1", "2"])
+@pytest.mark.parametrize("layout", ["1", "2", SCHEMA.replace("4-", "3-")])
 def test_a_view_of_a_layout_before_is_taken_over(view: View, layout: str) -> None:
     publish(view, score("7"), score("8", 1, 0.9), score("8", 2), score("8", 3, 0.9))
     alerts, users, points = view.alerts(9), view.users(["7", "8"]), view.history("8")
     if layout == "1":
         view.redis.rename("churn:due", "churn:last-seen")
         view.redis.delete("churn:heartbeats", "churn:hold")
-    for user_id in ("7", "8"):
+    for user_id in ("7", "8") if layout in ("1", "2") else ():
         as_of_layout_2(view, user_id)
+    view.redis.delete("churn:alerts:of:8")
     view.redis.set("churn:schema", layout)
     view.prepare(POLICY, 14, HEARTBEATS)
     assert view.redis.get("churn:schema") == SCHEMA
@@ -518,6 +521,7 @@ def test_a_view_of_a_layout_before_is_taken_over(view: View, layout: str) -> Non
     assert (view.alerts(9), view.users(["7", "8"]), view.history("8")) == (alerts, users, points)
     assert len(points) > 1
     assert view.redis.object("encoding", "churn:user:7") == "listpack"
+    assert view.redis.lrange("churn:alerts:of:8", 0, -1) == [alert.id for alert in reversed(alerts)]
     publish(view, score("7", 2), offset=4)
     assert view.books().scores == 5
 
@@ -593,6 +597,93 @@ def test_an_alert_that_goes_while_they_are_read_is_left_out(view: View) -> None:
     assert [alert.user_id for alert in view.alerts(10)] == ["7"]
 
 
+@servers
+def test_in_quiet_hours_alerts_wait_and_then_come_in_their_order(view: View) -> None:
+    records = [(0, place, one) for place, one in enumerate((score("7"), score("8"), score("7", 2, 0.9), score("8", 2, 0.9)))]
+    view.publish(TOPIC, records, WALL_MS, {0: (0, 4)}, quiet_until_ms=WALL_MS + HOUR_MS)
+    assert view.alerts(9) == []
+    assert view.books().alerts == 2
+    assert view.release(WALL_MS + HOUR_MS - 1) == 0
+    assert view.release(WALL_MS + HOUR_MS) == 2
+    assert {alert.user_id for alert in view.alerts(9)} == {"7", "8"}
+    assert {alert.raised_ms for alert in view.alerts(9)} == {WALL_MS}
+    assert view.release(WALL_MS + HOUR_MS) == 0
+    assert not view.redis.exists("churn:alerts:waiting")
+
+
+@servers
+def test_a_moment_is_kept_where_the_risk_has_moved_or_a_week_has_passed(view: View) -> None:
+    story = [(0, 0.1), (6, 0.1), (12, 0.14), (18, 0.2), (24, 0.2), (18 + 7 * 24, 0.2), (19 + 7 * 24, 0.6)]
+    publish(view, *(score("7", 1 + place, risk, as_of=NOW_MS + hour * HOUR_MS) for place, (hour, risk) in enumerate(story)))
+    kept = [((moment.as_of - NOW_MS) // HOUR_MS, moment.version) for moment in view.moments("7")]
+    assert kept == [(6, 2), (18, 4), (18 + 7 * 24, 6), (19 + 7 * 24, 7)]  # the last one is a change of the band
+    assert all(dict(moment.features) == dict(score().features) for moment in view.moments("7"))
+    assert {moment.model_version for moment in view.moments("7")} == {"m1"}
+
+
+@servers
+def test_no_more_than_sixteen_moments_are_kept_the_newest(view: View) -> None:
+    publish(view, *(score("7", n, 0.3 if n % 2 else 0.1, as_of=NOW_MS + n * 6 * HOUR_MS) for n in range(1, 40)))
+    assert [moment.version for moment in view.moments("7")] == list(range(24, 40))
+
+
+@servers
+def test_a_user_of_one_point_has_no_moment_which_most_of_a_day_are(view: View) -> None:
+    publish(view, score("7"), score("7", 2, 0.12, as_of=NOW_MS + HOUR_MS))
+    assert view.moments("7") == []
+
+
+@servers
+def test_an_alert_knows_how_far_the_risk_has_risen_and_what_the_model_saw(view: View) -> None:
+    publish(view, score("7", 1, 0.2), score("7", 2, 0.1, as_of=NOW_MS + 6 * HOUR_MS), score("7", 3, 0.7, as_of=NOW_MS + DAY_MS))
+    [alert] = view.alerts(9)
+    assert alert.rise == pytest.approx(0.6)
+    assert dict(alert.features) == dict(score().features)
+
+
+@servers
+def test_forgetting_leaves_nothing_and_publishes_nothing_more(view: View) -> None:
+    publish(view, score("7"), score("8"), score("7", 2, 0.9, as_of=NOW_MS + 6 * HOUR_MS))
+    view.redis.hset("churn:marks:7", "snoozed_until", 1)
+    erased = view.forget("7", "m" * 32)
+    assert (erased.scores, erased.points, erased.moments, erased.marks, len(erased.alerts)) == (1, 2, 1, 1, 1)
+    assert [key for key in dump(view) if key.endswith(":7") or key.startswith("churn:alert:")] == []
+    assert (view.user_ids(), view.ranked(None, 9)[0].score.user_id, view.books().users) == (["8"], "8", 1)
+    assert view.due(NOW_MS + 9 * DAY_MS, 9) == [("8", NOW_MS + DAY_MS)]
+    with pytest.raises(redis.ResponseError, match="FORGOTTEN"):
+        publish(view, score("8", 2), offset=3)
+    records = [(0, 3, score("8", 2))]
+    assert view.publish(TOPIC, records, WALL_MS, {0: (3, 4)}, forgotten=1) == ["applied"]
+    assert view.forget("7", "m" * 32).scores == 0
+
+
+@servers
+def test_bands_by_another_policy_are_those_of_a_view_that_had_it_all_along(view: View) -> None:
+    risks = [place / 40 for place in range(1, 40)]
+    other = replace(NO_OUTAGE, medium=0.15, high=0.7)
+    view.know("m1", NO_OUTAGE)
+    publish(view, *(score(f"u{risk}", 1, risk) for risk in risks))
+    view.know("m1", other)
+    assert view.reband() == len(risks)
+    assert view.reband() == 0
+    for risk in risks:
+        found = view.user(f"u{risk}")
+        assert found is not None
+        assert found.band == other.band(risk, NO_OUTAGE.band(risk, "none", "active"), "active")
+    assert sum(view.band_sizes().values()) == len(risks)
+    assert view.alerts(9) == []
+
+
+@servers
+def test_a_policy_that_moves_no_threshold_sets_no_band_anew(view: View) -> None:
+    view.know("m1", POLICY)
+    publish(view, score("7"))
+    view.know("m1", replace(POLICY, cool_down_ms=1, rise=0.3))
+    assert view.reband() == 0
+    assert view.policy("m1") == replace(POLICY, cool_down_ms=1, rise=0.3)
+    assert view.policy("another").high == NO_OUTAGE.high
+
+
 # The server and the contract
 
 
@@ -608,6 +699,9 @@ def test_every_key_is_in_the_table_with_its_type(view: View) -> None:
     view.know("m1", POLICY)
     view.silence(TOPIC, {0: 0})
     publish(view, *_story())
+    quiet = score("6", 1), score("6", 2, 0.9, as_of=NOW_MS + 3 * DAY_MS)
+    view.publish(TOPIC, [(1, place, one) for place, one in enumerate(quiet)], WALL_MS, {1: (0, 2)}, WALL_MS + 1)
+    view.know("m1", replace(POLICY, high=0.6))
     rows = re.findall(r"^`(churn:\S+)`\s+(\w+)", str(churn.view.__doc__), flags=re.MULTILINE)
     table = {re.sub(r"[A-Z]+", r"[^:]+", key): kind for key, kind in rows}
     keys = cast("list[str]", view.redis.keys("*"))

@@ -31,7 +31,7 @@ from tests.e2e.conftest import Row, send
 
 PASSWORD = "Yq8/x+0k="  # noqa: S105 (of a server that lives as long as a test)
 
-USUAL_PORTS = {"serve": 8000, "stream": 9101, "publish": 9102}
+USUAL_PORTS = {"serve": 8000, "stream": 9101, "publish": 9102, "deliver": 9103}
 
 
 def replaced(text: str, by: Mapping[str, str]) -> str:
@@ -128,6 +128,7 @@ def broker(tmp_path: Path, installed_jars: Jars, java_home: Path) -> Iterator[Br
 def composed(broker: Broker, models: Path, tmp_path: Path) -> Iterator[Composed]:
     secret = tmp_path / "redis_password"
     secret.write_text(f"{PASSWORD}\n")
+    (tmp_path / "churn_key").write_text("a key that lives as long as this test does\n")
     valkey = free_port()
     (tmp_path / "valkey-data").mkdir()
     (tmp_path / "srv").mkdir()
@@ -136,6 +137,7 @@ def composed(broker: Broker, models: Path, tmp_path: Path) -> Iterator[Composed]
         "kafka:9092": broker.bootstrap,
         "valkey:6379": f"127.0.0.1:{valkey}",
         "/run/secrets/redis_password": str(secret),
+        "/run/secrets/churn_key": str(tmp_path / "churn_key"),
         "0.0.0.0": "127.0.0.1",  # noqa: S104 (it is what is replaced)
         "exec valkey-server": f"exec valkey-server --port {valkey} --bind 127.0.0.1",
         "/data": str(tmp_path / "valkey-data"),
@@ -149,8 +151,9 @@ def composed(broker: Broker, models: Path, tmp_path: Path) -> Iterator[Composed]
         yield programs
 
 
-def asked(port: int, path: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as found:
+def asked(port: int, path: str, key: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=5) as found:
         return dict(json.load(found))
 
 
@@ -172,15 +175,14 @@ def test_every_service_starts_gets_well_and_scores(
     for name in OURS:
         composed.start(name)
     told = lambda: "\n".join(f"--- {name}\n{child.tail(30)}" for name, child in composed.started.items())  # noqa: E731
-    for name in ("publish", "stream", "serve"):
+    for name in ("publish", "stream", "serve", "deliver"):
         assert eventually(lambda name=name: composed.healthy(name), 180), f"{name}\n{told()}"
     rows: list[Row] = [row for row in map(json.loads, simulated_log.read_text().splitlines()) if row["userId"]][:100]
     send(rows, Kafka(bootstrap=broker.bootstrap))
     assert eventually(lambda: view.books().events_scored == len(rows), 120), f"{view.books()}\n{told()}"
-    assert eventually(
-        lambda: asked(composed.ports["serve"], f"/v1/users/{rows[0]['userId']}/risk")["user_id"] == rows[0]["userId"],
-        10,
-    )
+    key = composed.once("churn", "keys", "create", "me").strip()
+    path = f"/v1/users/{rows[0]['userId']}/risk"
+    assert eventually(lambda: asked(composed.ports["serve"], path, key)["user_id"] == rows[0]["userId"], 10)
     assert all(line.startswith("ok") for line in composed.once("churn", "doctor").splitlines()), "the doctor"
     for name in OURS:
         assert composed.resident_bytes(name) < allowed_bytes(name), name

@@ -64,7 +64,7 @@ NOBODY_DUE: Any = SimpleNamespace(beat=lambda _: 0)
     ],
 )
 def test_thresholds_come_from_the_settings_or_else_from_the_card(chosen: Policy, medium: float, high: float) -> None:
-    held = policy(Settings(policy=chosen), MODEL)
+    held = policy(chosen, MODEL)
     assert (held.medium, held.high) == (medium, high)
     assert (held.exit_ratio, held.cool_down_ms) == (0.85, 7 * DAY_MS)
     assert (held.outage_ms, held.hold_ms) == (DAY_MS // 4, DAY_MS)
@@ -73,12 +73,12 @@ def test_thresholds_come_from_the_settings_or_else_from_the_card(chosen: Policy,
 @pytest.mark.parametrize("chosen", [Policy(high=0.1), Policy(medium=0.5), Policy(medium=0.6, high=0.5)])
 def test_a_medium_band_above_the_high_one_is_refused_wherever_the_two_come_from(chosen: Policy) -> None:
     with pytest.raises(ChurnError, match=r"medium band begins at .* above the high band .* card of m1"):
-        policy(Settings(policy=chosen), MODEL)
-    assert policy(Settings(policy=Policy(medium=0.4)), MODEL).medium == 0.4
+        policy(chosen, MODEL)
+    assert policy(Policy(medium=0.4), MODEL).medium == 0.4
 
 
 def test_hysteresis_and_cool_down_come_from_the_settings() -> None:
-    held = policy(Settings(policy=Policy(exit_ratio=0.5, cool_down_days=0.25)), MODEL)
+    held = policy(Policy(exit_ratio=0.5, cool_down_days=0.25), MODEL)
     assert (held.exit_ratio, held.cool_down_ms) == (0.5, DAY_MS // 4)
 
 
@@ -100,9 +100,10 @@ def test_what_became_of_a_score_is_counted_and_only_what_became_readable_has_a_l
     messages = [SimpleNamespace(partition=0, offset=offset, value=value) for offset in range(4, 8)]
     read: list[Any] = []
     view: Any = SimpleNamespace(
-        publish=lambda *args: [read.append(args[3]), ["passed", "stale", "stale", "applied"]][1]
+        publish=lambda *args: [read.append(args[3]), ["passed", "stale", "stale", "applied"]][1], redis=None
     )
-    working = publisher.Publisher(Settings(), view, None, cast(Any, SimpleNamespace(know=lambda *_: None)), NOBODY_DUE)
+    thresholds: Any = SimpleNamespace(know=lambda *_: None, quiet_until=lambda _: None)
+    working = publisher.Publisher(Settings(), view, None, thresholds, NOBODY_DUE)
     working.reached = {0: 4, 1: 9}
     working.apply({TopicPartition("scores", 0): messages})
     assert read == [{0: (4, 8)}]
@@ -200,7 +201,7 @@ def test_an_unreadable_score_is_a_dead_letter_once_and_holds_nobody_up(
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
     large = b"more" * 250_000
     for value in (b"rubbish", json.dumps(asdict(SCORE)).encode(), large, None):
-        producer.send(kafka.scores_topic, value, key=b"7", partition=0)
+        producer.send(kafka.scores_topic, value, key=b"7" if value else b"nobody", partition=0)
     producer.close()
     view, settings = View.connect(servers.redis_url), settings_for(tmp_path, kafka, servers.redis_url)
     with publishing(settings):

@@ -1,0 +1,92 @@
+"""Who may: every endpoint but those of health names a scope, and this lets a request in or answers why not."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer, SecurityScopes
+from fastapi.security.http import HTTPAuthorizationCredentials
+
+from api.callers import Caller, Claim
+from api.context import Wired
+from api.problems import ProblemError
+from churn.keys import Scope
+
+COOKIE = "churn_session"
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+
+bearer = HTTPBearer(auto_error=False, description="An API key: churn keys create.")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="A browser's session, from /sign-in.")
+
+
+async def caller(
+    request: Request,
+    scopes: SecurityScopes,
+    context: Wired,
+    key: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    session: Annotated[str | None, Depends(_cookie)],
+) -> Caller:
+    """Whoever asks, if they may.
+
+    Raises:
+        ProblemError: nobody we know, or somebody who may not do this or not so often.
+    """
+    if key is None and not session:
+        raise _unknown("Send an API key, as in: Authorization: Bearer churn_…")
+    if key is None:
+        require_same_origin(request)
+    found = await context.callers.ask(Claim(key.credentials if key else session or "", key is None))
+    request.state.caller = found
+    if found.verdict in ("unknown", "expired", "revoked"):
+        what = "session" if key is None else "API key"
+        raise _unknown(f"The {what} is {'not known' if found.verdict == 'unknown' else found.verdict}.")
+    if found.verdict == "limited":
+        wait_s = math.ceil(found.wait_ms / 1000)
+        raise ProblemError("too-many-requests", f"Ask again in {wait_s} s.", {"Retry-After": str(wait_s)})
+    for scope in scopes.scopes:
+        if not found.may(scope):  # type: ignore[arg-type]
+            raise ProblemError(
+                "forbidden", f"This needs the scope {scope}; the key has: {', '.join(found.scopes)}."
+            )
+    return found
+
+
+def needs(scope: Scope) -> Any:
+    """The dependency of a router or an endpoint whose callers need a scope."""
+    return Security(caller, scopes=[scope])
+
+
+def require_same_origin(request: Request) -> None:
+    """A browser sends its cookies along with what other sites make it ask for: such a request changes nothing.
+
+    `SameSite=Strict` keeps most browsers from it. This is for the others, and for sites of the same domain.
+
+    Raises:
+        ProblemError: the request would change something and is not known to come from our own page.
+    """
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        same = site == "same-origin"
+    else:  # a browser too old to tell
+        same = urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host", "-")
+    if not same:
+        raise ProblemError("foreign-origin", "A session is only good for this site's own pages.")
+
+
+def _unknown(detail: str) -> ProblemError:
+    return ProblemError("unauthenticated", detail, {"WWW-Authenticate": 'Bearer realm="churn"'})
+
+
+async def _asking(request: Request) -> Caller:
+    """Whom the dependency of the router has let in: asked a second time it would take a second token."""
+    found: Caller = request.state.caller
+    return found
+
+
+Asking = Annotated[Caller, Depends(_asking)]
+"""Type of a handler's parameter that receives who asks."""

@@ -1,0 +1,141 @@
+"""New alerts as they come, for everybody who listens to this process: one subscription, each alert told once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import redis
+import structlog
+from pydantic_core import to_json
+from redis import asyncio as async_redis
+
+from api.alert_answers import AlertWords
+from churn.metrics import API_LISTENERS, API_LISTENERS_DROPPED
+from churn.view import View
+
+log = structlog.get_logger()
+
+CHANNEL = "churn:alerted"
+LOOK_S = 5.0
+"""How often it looks without having been told: what is published while a connection breaks is lost."""
+RETRY_S = 1.0
+AT_ONCE = 500
+BEHIND = 256
+"""Alerts that a listener may be behind; one that reads more slowly is dropped, and resumes where it was."""
+
+
+class Listener:
+    """One that listens: what it has not read yet."""
+
+    def __init__(self) -> None:
+        self.waiting: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND)
+
+    def tell(self, event: bytes) -> bool:
+        """Adds an event; False if too many wait already."""
+        try:
+            self.waiting.put_nowait(event)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Lets the listener go, after nothing more than what it is reading."""
+        while not self.waiting.empty():
+            self.waiting.get_nowait()
+        self.waiting.put_nowait(None)
+
+
+class AlertFeed:
+    """Reads each new alert once and tells every listener.
+
+    Args:
+        view: where alerts are read, in a thread.
+        words: tells them.
+        subscriber: makes a connection for the one subscription.
+    """
+
+    def __init__(self, view: View, words: AlertWords, subscriber: Callable[[], async_redis.Redis]) -> None:
+        self._view, self._words, self._subscriber = view, words, subscriber
+        self._listeners: set[Listener] = set()
+        self._place = 0
+        self._task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[tuple[Listener, int]]:
+        """A listener, and the place in the order of alerts from behind which it is told."""
+        if self._task is None:
+            self._place = await asyncio.to_thread(self._last_place)
+            self._task = asyncio.create_task(self._run())
+        listener = Listener()
+        self._listeners.add(listener)
+        API_LISTENERS.set(len(self._listeners))
+        try:
+            yield listener, self._place
+        finally:
+            self._listeners.discard(listener)
+            API_LISTENERS.set(len(self._listeners))
+
+    def end(self) -> None:
+        """Lets everybody go, and stops; from any thread, or a signal's handler."""
+        if self._task is not None:
+            self._task.get_loop().call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        for listener in self._listeners:
+            listener.end()
+
+    def between(self, after: int, until: int) -> list[bytes]:
+        """Alerts behind a place and up to another as events, oldest first. Blocks."""
+        return self._events(after, max(0, until - after))[0]  # places go up by one
+
+    def _events(self, after: int, most: int) -> tuple[list[bytes], int]:
+        """Some alerts behind a place as events, and the place of the last."""
+        places = dict(self._view.alert_ids_after(after, most)) if most else {}
+        alerts = self._words.told(self._view.alerts_of(list(places)), self._view.horizon_days()) if places else []
+        return [event(alert["id"], to_json(alert)) for alert in alerts], max(places.values(), default=after)
+
+    def _last_place(self) -> int:
+        newest = self._view.alert_ids(None, 1)
+        return newest[0][1] if newest else 0
+
+    async def _run(self) -> None:
+        while True:
+            with suppress(redis.RedisError, OSError):
+                await self._follow()
+            log.warning("the live alerts wait for Redis")
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow(self) -> None:
+        """Until the connection breaks."""
+        client = self._subscriber()
+        try:
+            async with client.pubsub(ignore_subscribe_messages=True) as subscription:
+                await subscription.subscribe(CHANNEL)
+                while True:
+                    await self._tell_new()
+                    await subscription.get_message(timeout=LOOK_S)
+        finally:
+            await client.aclose()
+
+    async def _tell_new(self) -> None:
+        while True:
+            events, self._place = await asyncio.to_thread(self._events, self._place, AT_ONCE)
+            for each in events:
+                self._tell(each)
+            if len(events) < AT_ONCE:
+                return
+
+    def _tell(self, each: bytes) -> None:
+        for listener in [one for one in self._listeners if not one.tell(each)]:
+            API_LISTENERS_DROPPED.inc()
+            self._listeners.discard(listener)
+            listener.end()
+
+
+def event(event_id: str, data: bytes, name: str = "alert") -> bytes:
+    """A server-sent event (HTML Living Standard, 9.2.6). The data hold no line break: they are compact JSON."""
+    return b"id: " + event_id.encode() + b"\nevent: " + name.encode() + b"\ndata: " + data + b"\n\n"

@@ -1,0 +1,104 @@
+"""`POST /v1/policies/backtest`: a policy is tried on the past before it is switched on."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api import examples
+from api.access import needs
+from api.answers import answers
+from api.backtest import Outcome, backtest
+from api.context import Context, Wired
+from api.policies import PolicyChanges
+from api.problems import ProblemError
+from api.times import rfc3339
+from churn import chosen_policy
+from churn.errors import ChurnError
+from churn.outcomes import AlertPolicy
+from churn.settings import DAY_MS
+from churn.view import Point
+from churn.view_records import point
+
+router = APIRouter(prefix="/v1/policies", tags=["policy"], dependencies=[needs("read")])
+
+USERS = 20_000
+CHUNK = 500
+COARSE = (
+    "Points are kept every six hours and at each change of the band: a risk that rose and fell between two of them is "
+    "not seen, and one point in six hours may be a few hours late. Precision counts alerts whose horizon is over."
+)
+
+
+class Backtest(BaseModel):
+    """What a policy would have done."""
+
+    medium: float
+    high: float
+    users: int = Field(description="whose past was looked at")
+    of_users: int = Field(description="how many there are: a sample when they are more than 20,000")
+    days: float = Field(description="event time that the points cover")
+    alerts: int
+    alerts_per_day: float
+    per_day: dict[str, int] = Field(description="by the day's beginning, UTC, event time")
+    decided: int = Field(description="alerts whose horizon is over, or that came true")
+    precision: float | None = Field(description="share of those that came true; null when there are none")
+    repeats: int = Field(description="alerts that were not the first about their user")
+    lead_days: float | None = Field(description="median time from an alert that came true to the user's leaving")
+    coarse: str = COARSE
+
+
+@router.post("/backtest", responses=answers("invalid-request", example=examples.BACKTEST))
+def backtest_policy(context: Wired, changes: PolicyChanges) -> Backtest:
+    """Tries the policy that holds now, with these changes, on the last 60 days."""
+    policy = _policy(context, changes)
+    horizon_ms = (context.view.horizon_days() or 14) * DAY_MS
+    found = backtest(_histories(context), policy, horizon_ms, context.view.clock() or 0)
+    return Backtest(medium=policy.medium, high=policy.high, of_users=context.view.books().users, **_told(found))
+
+
+def _policy(context: Context, changes: PolicyChanges) -> AlertPolicy:
+    held: dict[str, Any] = json.loads(chosen_policy.read(context.view.redis) or "{}")
+    given = {name: value for name, value in changes.model_dump(exclude_unset=True).items() if value is not None}
+    try:
+        chosen = chosen_policy.merged(context.settings.policy, json.dumps({**held, **given}))
+    except ChurnError as error:
+        raise ProblemError("invalid-request", str(error)) from None
+    now = context.view.policy("")
+    policy = AlertPolicy.of(chosen, chosen.medium or now.medium, chosen.high or now.high)
+    if policy.medium > policy.high:
+        raise ProblemError("invalid-request", "medium: The medium band would begin above the high one.")
+    return policy
+
+
+def _histories(context: Context) -> Iterator[Sequence[Point]]:
+    """The points of everybody, or of as many as are looked at: those that a scan meets first, which is no order."""
+    keys = itertools.islice(context.view.redis.scan_iter("churn:history:*", count=1000), USERS)
+    while some := list(itertools.islice(keys, CHUNK)):
+        pipe = context.view.redis.pipeline(transaction=False)
+        for key in some:
+            pipe.zrange(key, 0, -1)
+        for held in pipe.execute():
+            yield [point(text) for text in held]
+
+
+def _told(found: Outcome) -> dict[str, Any]:
+    decided = [each for each in found.raised if each.came_true is not None]
+    leads = [each.lead_ms / DAY_MS for each in found.raised if each.lead_ms is not None]
+    return {
+        "users": found.users,
+        "days": round(found.days, 2),
+        "alerts": len(found.raised),
+        "alerts_per_day": len(found.raised) / max(1.0, found.days),
+        "per_day": {rfc3339(day): count for day, count in found.per_day().items()},
+        "decided": len(decided),
+        "precision": sum(bool(each.came_true) for each in decided) / len(decided) if decided else None,
+        "repeats": sum(each.again for each in found.raised),
+        "lead_days": statistics.median(leads) if leads else None,
+    }

@@ -1,0 +1,94 @@
+"""Who asks: keys and sessions looked up in Redis, with the token bucket of each key. `callers.lua` does the deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import redis
+
+from api import functions
+from churn.keys import Scope, digest, key_id
+
+Verdict = Literal["admitted", "limited", "unknown", "expired", "revoked"]
+
+@dataclass(frozen=True)
+class Claim:
+    """What a request came with.
+
+    Attributes:
+        token: the key, or the session's.
+        session: which of the two.
+    """
+
+    token: str
+    session: bool
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What became of a claim.
+
+    Attributes:
+        verdict: whether the request may go on.
+        key_id: whose it is; empty for somebody unknown.
+        name: of the key.
+        scopes: of the key.
+        left: how many requests may follow at once.
+        wait_ms: how long until this one would have been admitted.
+        limit: how many may come at once at most.
+        session: whether a browser asks.
+    """
+
+    verdict: Verdict
+    key_id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    left: int
+    wait_ms: int
+    limit: int
+    session: bool
+
+    def may(self, scope: Scope) -> bool:
+        """`admin` may everything."""
+        return scope in self.scopes or "admin" in self.scopes
+
+
+class Callers:
+    """Looks up many at once.
+
+    Args:
+        client: decodes answers to text.
+        clock: the wall clock in ms.
+        per_second: requests a second of a key that has no number of its own.
+    """
+
+    def __init__(self, client: redis.Redis, clock: Callable[[], int], per_second: float) -> None:
+        self._redis, self._clock, self._per_second = client, clock, per_second
+
+    def look_up(self, claims: list[Claim]) -> list[Caller]:
+        """What becomes of each claim, in order.
+
+        Raises:
+            redis.RedisError: Redis does not serve.
+        """
+        arguments: list[str | int | float] = [self._clock(), self._per_second]
+        for claim in claims:
+            arguments += ["" if claim.session else key_id(claim.token) or "-", digest(claim.token)]
+        found = cast("list[list[str]]", functions.call(self._redis, "churn_admit", *arguments))
+        return [_caller(claim, answer) for claim, answer in zip(claims, found, strict=True)]
+
+
+def _caller(claim: Claim, answer: list[str]) -> Caller:
+    verdict, key, name, scopes, left, wait_ms, limit = answer
+    return Caller(
+        cast("Verdict", verdict),
+        key,
+        name,
+        cast("tuple[Scope, ...]", tuple(scopes.split())),
+        int(left),
+        int(wait_ms),
+        int(limit),
+        claim.session,
+    )

@@ -1,0 +1,36 @@
+"""Cursors of lists: where the next page begins, as text that callers hand back and do not look into."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from api.problems import ProblemError
+
+Cursor = Annotated[str | None, Query(max_length=600, description="`next` of the page before; left out, the first page")]
+
+
+def written(*place: Any) -> str:
+    """A cursor."""
+    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def read(cursor: str, *types: type[Any]) -> tuple[Any, ...]:
+    """What :func:`written` was given.
+
+    Raises:
+        ProblemError: it is no cursor, or one of another list.
+    """
+    try:
+        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(place, list) or [type(part) for part in place] != list(types):
+            raise ValueError(cursor)
+    except ValueError:
+        raise ProblemError(
+            "invalid-request", "cursor: It is not one of this list.",
+            parameters=[{"parameter": "cursor", "reason": "It is not one of this list."}],
+        ) from None  # fmt: skip
+    return tuple(place)

@@ -1,0 +1,157 @@
+"""The ranking of active users, in pages or as a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from starlette.responses import Response, StreamingResponse
+
+from api import cursor as cursors
+from api import examples
+from api.access import needs
+from api.answers import answers
+from api.context import Context, Wired
+from api.cursor import Cursor
+from api.risks import Risk
+from api.user_answers import UserSummary, summary
+from churn.features import Driver, Level
+from churn.marks import Kind
+
+router = APIRouter(prefix="/v1/users", tags=["users"], dependencies=[needs("read")])
+
+RankedBand = Literal["high", "medium", "low"]
+
+CHUNK = 200
+LOOKED_AT = 5000
+"""Users looked at for one page: a filter that few pass gives a short page and the cursor to go on."""
+CSV_ROWS = 100_000
+
+
+class UserList(BaseModel):
+    """A page of the ranking."""
+
+    users: list[UserSummary]
+    total: int = Field(description="how many users are ranked in this band, or in all, other filters aside")
+    next: str | None = Field(description="cursor of the next page, null when there is none; a page may be short")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Who is wanted; None for everybody.
+
+    Attributes:
+        band: the risk's.
+        driver: what raises the risk most.
+        level: the plan.
+        mark: who has it, or with `none` who has none.
+    """
+
+    band: RankedBand | None = None
+    driver: Driver | None = None
+    level: Level | None = None
+    mark: Kind | Literal["none"] | None = None
+
+    def fits(self, risk: Risk) -> bool:
+        """Whether a user is wanted; the band is taken care of by the ranking itself."""
+        marked = self.mark is None or (not risk.marks if self.mark == "none" else self.mark in risk.marks)
+        return (
+            marked
+            and (self.driver is None or risk.driver == self.driver)
+            and (self.level is None or risk.user.score.level == self.level)
+        )
+
+
+_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"example": examples.USERS}, "text/csv": {"example": examples.USERS_CSV}}}
+}
+
+
+@router.get("", response_model=UserList, responses=answers("invalid-request") | _CSV)
+def ranked_users(
+    context: Wired,
+    band: Annotated[RankedBand | None, Query(description="only this band")] = None,
+    driver: Annotated[Driver | None, Query(description="only whose risk this driver raises most")] = None,
+    level: Annotated[Level | None, Query(description="only this plan")] = None,
+    mark: Annotated[Kind | Literal["none"] | None, Query(description="only who has this mark, or none")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="at most so many; 50, or all in CSV")] = None,
+    cursor: Cursor = None,
+    accept: Annotated[str, Header(description="application/json, or text/csv for a spreadsheet")] = "",
+) -> Response:
+    """Active users, highest risk first."""
+    filters = Filters(band, driver, level, mark)
+    place = cursors.read(cursor, float, str) if cursor else None
+    if "text/csv" in accept:
+        rows = _csv(context, filters, place, limit or CSV_ROWS)
+        headers = {"Content-Disposition": 'attachment; filename="users.csv"'}
+        return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+    risks, following = page(context, filters, place, limit or 50)
+    sizes = context.view.band_sizes()
+    return Response(
+        to_json(
+            {
+                "users": [summary(risk, context.settings.api.stale_days) for risk in risks],
+                "total": sizes[band] if band else sum(sizes.values()),
+                "next": None if following is None else cursors.written(*following),
+            }
+        ),
+        media_type="application/json",
+    )
+
+
+def page(
+    context: Context, filters: Filters, place: tuple[Any, ...] | None, limit: int
+) -> tuple[list[Risk], tuple[float, str] | None]:
+    """Some users, and the place behind the last one that was looked at; None at the end of the ranking."""
+    found: list[Risk] = []
+    at = None if place is None else (float(place[0]), str(place[1]))
+    for _ in range(LOOKED_AT // CHUNK):
+        ranked = context.view.ranked_after(filters.band, at, CHUNK)
+        risks = context.risks.look_up([user_id for user_id, _ in ranked]) if ranked else []
+        for (user_id, value), risk in zip(ranked, risks, strict=True):
+            at = (value, user_id)
+            if risk is not None and filters.fits(risk):
+                found.append(risk)
+                if len(found) == limit:
+                    return found, at
+        if len(ranked) < CHUNK:
+            return found, None
+    return found, at
+
+
+_COLUMNS = (
+    "user_id", "risk", "p_cancel", "p_lapse", "band", "band_since", "status", "level", "driver", "reason", "last_event",
+    "events", "cold", "as_of", "stale", "model_version",
+)  # fmt: skip
+
+
+def _csv(context: Context, filters: Filters, place: tuple[Any, ...] | None, limit: int) -> Iterator[str]:
+    """RFC 4180, with a head; page by page, so that nobody has to hold all of it."""
+    yield _line(_COLUMNS)
+    following = place
+    while limit > 0:
+        risks, following = page(context, filters, following, min(limit, 1000))
+        limit -= len(risks)
+        for risk in risks:
+            told = summary(risk, context.settings.api.stale_days)
+            reasons = [each["words"] for each in told["reasons"] or [] if each["driver"] == risk.driver]
+            yield _line([{**told, "reason": "".join(reasons)}[column] for column in _COLUMNS])
+        if following is None:
+            return
+
+
+def _line(cells: Any) -> str:
+    held = io.StringIO()
+    csv.writer(held).writerow([_harmless(cell) for cell in cells])
+    return held.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    """A user id comes from the log: a spreadsheet must not take it for a formula (OWASP: CSV injection)."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,0 +1,1 @@
+"""Webhooks: endpoints, the deliveries to them, and `churn deliver`, which makes them."""

@@ -1,0 +1,212 @@
+"""Deliveries, as Redis holds them. `queue.lua` takes each step in one call.
+
+============================= ====== ================================================================================
+`churn:delivery:ID`           hash   one delivery: endpoint, alert, type, body, state, tries; times in ms
+`churn:attempts:ID`           list   its attempts, JSON, oldest first; the last 50
+`churn:queue:ENDPOINT`        zset   ids of those that wait, by when they are due, ms
+`churn:deliveries:ENDPOINT`   zset   ids of all, by creation, ms
+`churn:deliveries:of:ALERT`   set    ids of those about an alert
+`churn:deliveries:place`      string place in the order of alerts up to which there are deliveries
+============================= ====== ================================================================================
+
+One that was delivered is kept for 7 days, a dead one for 30.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import redis
+
+from api.webhooks.schedule import KEPT_DEAD_S
+from churn.redis_functions import called
+
+DeliveryState = Literal["waiting", "delivered", "dead"]
+
+CODE = (Path(__file__).parent / "queue.lua").read_text
+
+
+@dataclass(frozen=True)
+class New:
+    """A delivery to be made.
+
+    Attributes:
+        id: of the message, the same at every attempt.
+        endpoint: where to.
+        alert: which it is about; empty for none.
+        type: of the message.
+        body: as it is sent.
+        created_ms, due_ms: by the wall clock.
+    """
+
+    id: str
+    endpoint: str
+    alert: str
+    type: str
+    body: str
+    created_ms: int
+    due_ms: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt.
+
+    Attributes:
+        at_ms: by the wall clock.
+        status: of the answer, None if none came.
+        error: why not, empty otherwise.
+        duration_ms: until the answer, or until none was waited for any more.
+        answer: its first kilobyte, as text.
+    """
+
+    at_ms: int
+    status: int | None
+    error: str
+    duration_ms: int
+    answer: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one. Times in ms."""
+
+    id: str
+    endpoint: str
+    alert: str
+    type: str
+    body: str
+    state: DeliveryState
+    tries: int
+    created_ms: int
+    due_ms: int | None
+    ended_ms: int | None
+
+
+def message_id(*parts: str) -> str:
+    """The id of a message: made of what it is about, so that it is made once however often that is tried."""
+    return f"msg_{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:24]}"
+
+
+def enqueue_arguments(deliveries: Iterable[New], place: int | None = None) -> list[str | int]:
+    """What `churn_enqueue` takes."""
+    found: list[str | int] = ["" if place is None else place]
+    for each in deliveries:
+        found += asdict(each).values()
+    return found
+
+
+def begin(client: redis.Redis) -> int:
+    """The place in the order of alerts up to which there are deliveries.
+
+    They begin with the first endpoint, or the first start of `churn deliver`: nobody had asked for the alerts before.
+    """
+    held = cast("str | None", client.get("churn:deliveries:place"))
+    if held is not None:
+        return int(held)
+    newest = cast("str | None", client.get("churn:alerts:sequence")) or "0"
+    client.set("churn:deliveries:place", newest, nx=True)
+    return begin(client)
+
+
+class Deliveries:
+    """Reads deliveries, and changes them as people ask for.
+
+    Args:
+        client: decodes answers to text.
+        clock: the wall clock in ms.
+    """
+
+    def __init__(self, client: redis.Redis, clock: Callable[[], int]) -> None:
+        self._redis, self._clock = client, clock
+
+    def enqueue(self, deliveries: Iterable[New]) -> int:
+        """Adds deliveries; returns how many were new."""
+        return int(called(self._redis, "churn_enqueue", CODE, *enqueue_arguments(deliveries)))
+
+    def get(self, delivery_id: str) -> Delivery:
+        """One delivery.
+
+        Raises:
+            LookupError: there is none of this id.
+        """
+        (found,) = self._read([delivery_id])
+        if found is None:
+            raise LookupError(delivery_id)
+        return found
+
+    def attempts(self, delivery_id: str) -> list[Attempt]:
+        """Its attempts, oldest first."""
+        held = cast("list[str]", self._redis.lrange(f"churn:attempts:{delivery_id}", 0, -1))
+        return [Attempt(**json.loads(each)) for each in held]
+
+    def newest(self, endpoint: str, before: tuple[int, str] | None, limit: int) -> list[Delivery]:
+        """Deliveries to an endpoint, newest first, from behind a place on: creation and id of one."""
+        self._drop_ended(endpoint)
+        created_ms, after = (float("inf"), "") if before is None else before
+        found: list[Delivery] = []
+        passed = 0
+        while len(found) < limit:
+            some = cast("list[tuple[str, float]]", self._redis.zrevrangebyscore(
+                f"churn:deliveries:{endpoint}", created_ms, "-inf", start=passed, num=limit, withscores=True
+            ))  # fmt: skip
+            passed += len(some)
+            ids = [each for each, at_ms in some if at_ms < created_ms or each < after]
+            found += [each for each in self._read(ids) if each is not None]
+            if len(some) < limit:
+                break
+        return found[:limit]
+
+    def replay(self, delivery_id: str) -> bool:
+        """Sends one once more, now; False if it or its endpoint is not there."""
+        return bool(called(self._redis, "churn_replay", CODE, delivery_id, self._clock()))
+
+    def replay_dead(self, endpoint: str, since_ms: int) -> int:
+        """Sends all once more that died since a time; returns how many."""
+        ids = cast("list[str]", self._redis.zrangebyscore(f"churn:deliveries:{endpoint}", since_ms, "+inf"))
+        dead = [each.id for each in self._read(ids) if each is not None and each.state == "dead"]
+        return sum(self.replay(each) for each in dead)
+
+    def waiting(self, endpoint: str) -> int:
+        """How many wait."""
+        return int(self._redis.zcard(f"churn:queue:{endpoint}"))
+
+    def forget(self, alerts: Iterable[str]) -> int:
+        """Erases the deliveries about some alerts, whatever their state; returns how many."""
+        erased = 0
+        for alert in alerts:
+            key = f"churn:deliveries:of:{alert}"
+            erased += self._erase(sorted(cast("set[str]", self._redis.smembers(key))))
+            self._redis.delete(key)
+        return erased
+
+    def delete_endpoint(self, endpoint: str) -> None:
+        """Erases all deliveries to an endpoint."""
+        self._erase(cast("list[str]", self._redis.zrange(f"churn:deliveries:{endpoint}", 0, -1)))
+        self._redis.delete(f"churn:deliveries:{endpoint}", f"churn:queue:{endpoint}")
+
+    def _erase(self, ids: Sequence[str]) -> int:
+        return int(called(self._redis, "churn_erase_deliveries", CODE, *ids)) if ids else 0
+
+    def _drop_ended(self, endpoint: str) -> None:
+        """From the list, what Redis has let go of by itself."""
+        oldest_ms = self._clock() - 2 * KEPT_DEAD_S * 1000
+        self._redis.zremrangebyscore(f"churn:deliveries:{endpoint}", "-inf", oldest_ms)
+
+    def _read(self, ids: Sequence[str]) -> list[Delivery | None]:
+        pipe = self._redis.pipeline(transaction=False)
+        for each in ids:
+            pipe.hgetall(f"churn:delivery:{each}")
+        return [_delivery(each, held) if held else None for each, held in zip(ids, pipe.execute(), strict=True)]
+
+
+def _delivery(delivery_id: str, held: dict[str, str]) -> Delivery:
+    numbers: dict[str, Any] = {name: int(held[name]) for name in ("tries", "created_ms")}
+    times = {name: int(held[name]) if held.get(name) else None for name in ("due_ms", "ended_ms")}
+    texts = {name: held[name] for name in ("endpoint", "alert", "type", "body")}
+    return Delivery(id=delivery_id, state=cast("DeliveryState", held["state"]), **numbers, **times, **texts)

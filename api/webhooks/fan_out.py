@@ -1,0 +1,70 @@
+"""From alerts to deliveries: each alert once to each endpoint that wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from api.alert_answers import AlertWords
+from api.times import parsed
+from api.webhooks.bodies import body
+from api.webhooks.deliveries import CODE, New, begin, enqueue_arguments, message_id
+from api.webhooks.endpoints import Endpoint, Endpoints
+from churn.redis_functions import called
+from churn.view import View
+
+AT_ONCE = 200
+
+
+class FanOut:
+    """Goes on where Redis says that it was; what it has done twice is there once.
+
+    Args:
+        view: with the alerts.
+        words: tells them.
+        endpoints: to whom.
+        clock: the wall clock in ms.
+    """
+
+    def __init__(self, view: View, words: AlertWords, endpoints: Endpoints, clock: Callable[[], int]) -> None:
+        self._view, self._words, self._endpoints, self._clock = view, words, endpoints, clock
+
+    def step(self) -> int:
+        """Makes the deliveries of some new alerts; returns how many alerts those were. Blocks.
+
+        Raises:
+            redis.RedisError: Redis does not serve; nothing was passed over.
+        """
+        place = begin(self._view.redis)
+        places = dict(self._view.alert_ids_after(place, AT_ONCE))
+        if not places:
+            return 0
+        alerts = self._words.told(self._view.alerts_of(list(places)), self._view.horizon_days())
+        active = [each for each in self._endpoints.all() if each.state == "enabled" and "alert.raised" in each.types]
+        new = [self._new(each, alert) for alert in alerts for each in active if each.wanted.fits(alert)]
+        called(self._view.redis, "churn_enqueue", CODE, *enqueue_arguments(new, max(places.values())))
+        return len(places)
+
+    def disabled(self, endpoint: Endpoint, why: str) -> None:
+        """Tells the other endpoints that one was switched off."""
+        told = {
+            "endpoint": endpoint.id,
+            "url": endpoint.url,
+            "description": endpoint.description,
+            "summary": f"The webhook endpoint {endpoint.description or endpoint.id} was switched off: {why}.",
+        }
+        now_ms = self._clock()
+        new = [
+            New(
+                message_id(endpoint.id, "disabled", str(now_ms), each.id), each.id, "", "endpoint.disabled",
+                body(each.format, "endpoint.disabled", now_ms, told), now_ms, now_ms,
+            )
+            for each in self._endpoints.all()
+            if each.id != endpoint.id and each.state == "enabled" and "endpoint.disabled" in each.types
+        ]  # fmt: skip
+        called(self._view.redis, "churn_enqueue", CODE, *enqueue_arguments(new))
+
+    def _new(self, endpoint: Endpoint, alert: dict[str, Any]) -> New:
+        text = body(endpoint.format, "alert.raised", parsed(alert["raised_at"]), alert)
+        now_ms = self._clock()
+        return New(message_id(alert["id"], endpoint.id), endpoint.id, alert["id"], "alert.raised", text, now_ms, now_ms)

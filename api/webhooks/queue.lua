@@ -1,0 +1,102 @@
+#!lua name=churn_webhooks
+-- The queues of deliveries: one an endpoint, by when each is due. Every step is one call, so that a program that is
+-- killed between two of them leaves nothing half done: what was claimed comes back when its lease is over.
+
+-- ARGV: place in the order of alerts that is reached then (empty: none), then for each delivery its id, endpoint, alert
+-- (or nothing), type, body, creation, when it is due (ms). One that is there already is left as it is, and one about an
+-- alert that is not there any more is not made: its user was forgotten meanwhile.
+redis.register_function('churn_enqueue', function(_, args)
+  local added = 0
+  for at = 2, #args, 7 do
+    local id, endpoint, alert, now, due = args[at], args[at + 1], args[at + 2], args[at + 5], args[at + 6]
+    local key = 'churn:delivery:' .. id
+    local wanted = redis.call('EXISTS', 'churn:endpoint:' .. endpoint) == 1
+      and (alert == '' or redis.call('EXISTS', 'churn:alert:' .. alert) == 1)
+    if wanted and redis.call('EXISTS', key) == 0 then
+      redis.call('HSET', key, 'endpoint', endpoint, 'alert', alert, 'type', args[at + 3], 'body', args[at + 4],
+        'state', 'waiting', 'tries', 0, 'created_ms', now, 'due_ms', due)
+      redis.call('ZADD', 'churn:queue:' .. endpoint, due, id)
+      redis.call('ZADD', 'churn:deliveries:' .. endpoint, now, id)
+      if alert ~= '' then
+        redis.call('SADD', 'churn:deliveries:of:' .. alert, id)
+      end
+      added = added + 1
+    end
+  end
+  if args[1] ~= '' then
+    redis.call('SET', 'churn:deliveries:place', args[1])
+  end
+  return added
+end)
+
+-- ARGV: endpoint, wall clock in ms, until when what is claimed belongs to the caller, how many at most. Returns of each
+-- its id, type, body and tries, and at last when the next one is due (empty: none waits).
+redis.register_function('churn_claim', function(_, args)
+  local queue, found = 'churn:queue:' .. args[1], {}
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', queue, '-inf', args[2], 'LIMIT', 0, args[4])) do
+    local held = redis.call('HMGET', 'churn:delivery:' .. id, 'type', 'body', 'tries')
+    if held[1] then
+      redis.call('ZADD', queue, args[3], id)
+      found[#found + 1] = { id, held[1], held[2], held[3] }
+    else
+      redis.call('ZREM', queue, id)
+    end
+  end
+  found[#found + 1] = redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES')[2] or ''
+  return found
+end)
+
+-- ARGV: id, endpoint, the attempt as JSON, the state that it leads to, wall clock in ms, when it is due again (empty:
+-- not at all), seconds that it is kept. Nothing for one that was erased meanwhile.
+redis.register_function('churn_attempted', function(_, args)
+  local key = 'churn:delivery:' .. args[1]
+  if redis.call('EXISTS', key) == 0 then
+    return 0
+  end
+  redis.call('RPUSH', 'churn:attempts:' .. args[1], args[3])
+  redis.call('LTRIM', 'churn:attempts:' .. args[1], -50, -1)
+  redis.call('HINCRBY', key, 'tries', 1)
+  redis.call('HSET', key, 'state', args[4], 'due_ms', args[6])
+  if args[6] ~= '' then
+    redis.call('ZADD', 'churn:queue:' .. args[2], args[6], args[1])
+    return 1
+  end
+  redis.call('ZREM', 'churn:queue:' .. args[2], args[1])
+  redis.call('HSET', key, 'ended_ms', args[5])
+  local alert = redis.call('HGET', key, 'alert')
+  for _, each in ipairs({ key, 'churn:attempts:' .. args[1], 'churn:deliveries:of:' .. alert }) do
+    redis.call('EXPIRE', each, args[7])
+  end
+  return 1
+end)
+
+-- ARGV: id, wall clock in ms. Sends a delivery once more, from the first of its tries; 0 if it is not there.
+redis.register_function('churn_replay', function(_, args)
+  local key = 'churn:delivery:' .. args[1]
+  local endpoint, alert = unpack(redis.call('HMGET', key, 'endpoint', 'alert'))
+  if not endpoint or redis.call('EXISTS', 'churn:endpoint:' .. endpoint) == 0 then
+    return 0
+  end
+  redis.call('HSET', key, 'state', 'waiting', 'tries', 0, 'due_ms', args[2])
+  redis.call('HDEL', key, 'ended_ms')
+  for _, each in ipairs({ key, 'churn:attempts:' .. args[1], 'churn:deliveries:of:' .. alert }) do
+    redis.call('PERSIST', each)
+  end
+  redis.call('ZADD', 'churn:queue:' .. endpoint, args[2], args[1])
+  return 1
+end)
+
+-- ARGV: ids of deliveries. Erases them, whatever their state; returns how many there were.
+redis.register_function('churn_erase_deliveries', function(_, ids)
+  local erased = 0
+  for _, id in ipairs(ids) do
+    local endpoint = redis.call('HGET', 'churn:delivery:' .. id, 'endpoint')
+    if endpoint then
+      redis.call('ZREM', 'churn:queue:' .. endpoint, id)
+      redis.call('ZREM', 'churn:deliveries:' .. endpoint, id)
+    end
+    erased = erased + redis.call('DEL', 'churn:delivery:' .. id)
+    redis.call('DEL', 'churn:attempts:' .. id)
+  end
+  return erased
+end)

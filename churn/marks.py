@@ -1,0 +1,79 @@
+"""What people say about users: snoozed (no alert until then) and acknowledged (somebody takes care of it).
+
+================= ==== =======================================================================================
+`churn:marks:ID`  hash of each mark `MARK_until`, `MARK_note`, `MARK_by`, `MARK_at`; gone when the last has ended
+================= ==== =======================================================================================
+
+Times are of the wall clock, ms. `view.lua` reads `snoozed_until`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+import redis
+
+Kind = Literal["snoozed", "acknowledged"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One mark. Times in ms.
+
+    Attributes:
+        until_ms: it holds until then.
+        at_ms: when it was made.
+        by: name of the key that made it.
+        note: a few words.
+    """
+
+    until_ms: int
+    at_ms: int
+    by: str
+    note: str
+
+
+class Marks:
+    """Sets, reads and takes away marks.
+
+    Args:
+        client: decodes answers to text.
+        clock: the wall clock in ms.
+    """
+
+    def __init__(self, client: redis.Redis, clock: Callable[[], int]) -> None:
+        self._redis, self._clock = client, clock
+
+    def set(self, user_id: str, kind: Kind, mark: Mark) -> None:
+        """Sets a mark; one of the same kind is replaced."""
+        key, held = f"churn:marks:{user_id}", self.of([user_id])[0]
+        fields = {"until": mark.until_ms, "at": mark.at_ms, "by": mark.by, "note": mark.note}
+        pipe = self._redis.pipeline()
+        pipe.hset(key, mapping=cast("dict[Any, Any]", {f"{kind}_{name}": value for name, value in fields.items()}))
+        last_ms = max([mark.until_ms, *(other.until_ms for other in held.values())])
+        pipe.pexpire(key, max(1, last_ms - self._clock()))
+        pipe.execute()
+
+    def clear(self, user_id: str, kind: Kind) -> bool:
+        """Takes a mark away; whether there was one."""
+        fields = [f"{kind}_{name}" for name in ("until", "at", "by", "note")]
+        return bool(self._redis.hdel(f"churn:marks:{user_id}", *fields))
+
+    def of(self, user_ids: Sequence[str]) -> list[dict[Kind, Mark]]:
+        """The marks that hold now, of each user."""
+        pipe = self._redis.pipeline(transaction=False)
+        for user_id in user_ids:
+            pipe.hgetall(f"churn:marks:{user_id}")
+        return [self.read(held) for held in pipe.execute()]
+
+    def read(self, held: dict[str, str]) -> dict[Kind, Mark]:
+        """Marks out of a hash; what has ended is left out."""
+        found: dict[Kind, Mark] = {}
+        for kind in KINDS:
+            until_ms = int(held.get(f"{kind}_until", 0))
+            if until_ms > self._clock():
+                found[kind] = Mark(until_ms, int(held[f"{kind}_at"]), held[f"{kind}_by"], held[f"{kind}_note"])
+        return found

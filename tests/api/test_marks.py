@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from churn.settings import DAY_MS
+
+pytestmark = pytest.mark.servers
+
+HOUR_MS = 3_600_000
+
+
+def marks(get: Any) -> dict[str, Any]:
+    return dict(get("/v1/users/7/risk").json()["marks"])
+
+
+def test_a_mark_holds_until_its_time(filled: Any, served: Any, get: Any, score: Any) -> None:
+    filled.add(score("7"))
+    answer = served.client.post("/v1/users/7/snooze", json={"hours": 2, "note": "called"})
+    assert answer.status_code == 200
+    expected = {
+        "until": "2018-10-31T17:33:20.000Z", "at": "2018-10-31T15:33:20.000Z", "by": "tests", "note": "called"
+    }  # fmt: skip
+    assert answer.json() == {"snoozed": expected, "acknowledged": None}
+    assert marks(get) == answer.json()
+    served.wall.now_ms += 2 * HOUR_MS
+    assert marks(get) == {"snoozed": None, "acknowledged": None}
+
+
+def test_both_kinds_stand_beside_each_other(filled: Any, served: Any, get: Any, score: Any) -> None:
+    filled.add(score("7"))
+    served.client.post("/v1/users/7/snooze", json={"hours": 1})
+    served.client.post("/v1/users/7/acknowledge")
+    assert marks(get)["acknowledged"]["until"] == "2018-11-07T15:33:20.000Z"
+    served.wall.now_ms += 2 * HOUR_MS
+    assert [kind for kind, mark in marks(get).items() if mark] == ["acknowledged"]
+    assert served.client.delete("/v1/users/7/acknowledge").status_code == 204
+    assert marks(get) == {"snoozed": None, "acknowledged": None}
+
+
+def test_nobody_is_told_while_snoozed_and_then_is(filled: Any, served: Any, get: Any, score: Any) -> None:
+    low = score("7")
+    filled.add(low)
+    served.client.post("/v1/users/7/snooze", json={"hours": 1})
+    wall_ms = served.wall.now_ms
+    filled.add(score("7", version=2, p_cancel=0.7), wall_ms=wall_ms + 5)
+    filled.add(score("7", version=3, p_cancel=0.7), wall_ms=wall_ms + HOUR_MS - 1)
+    assert get("/v1/alerts").json()["alerts"] == []
+    assert get("/v1/users/7/risk").json()["band"] == "high"
+    filled.add(score("7", version=4, p_cancel=0.7), wall_ms=wall_ms + HOUR_MS)
+    [alert] = get("/v1/alerts").json()["alerts"]
+    assert (alert["from_band"], alert["band"]) == ("low", "high")
+    filled.add(score("7", version=5, p_cancel=0.7), wall_ms=wall_ms + HOUR_MS + 1)
+    assert len(get("/v1/alerts").json()["alerts"]) == 1
+
+
+def test_who_left_the_high_band_while_snoozed_is_not_told_of(filled: Any, served: Any, get: Any, score: Any) -> None:
+    filled.add(score("7"))
+    served.client.post("/v1/users/7/snooze", json={"hours": 1})
+    wall_ms = served.wall.now_ms
+    filled.add(score("7", version=2, p_cancel=0.7), score("7", version=3, p_cancel=0.1), wall_ms=wall_ms + 1)
+    filled.add(score("7", version=4, p_cancel=0.1), wall_ms=wall_ms + 2 * HOUR_MS)
+    assert get("/v1/alerts").json()["alerts"] == []
+
+
+def test_an_acknowledgement_keeps_no_alert_back(filled: Any, served: Any, get: Any, score: Any) -> None:
+    filled.add(score("7"))
+    served.client.post("/v1/users/7/acknowledge", json={"hours": 1})
+    filled.add(score("7", version=2, p_cancel=0.7))
+    assert len(get("/v1/alerts").json()["alerts"]) == 1
+
+
+def test_only_who_may_write_and_only_somebody_known(filled: Any, served: Any, score: Any) -> None:
+    filled.add(score("7"))
+    for path in ("snooze", "acknowledge"):
+        answer = served.client.post(f"/v1/users/7/{path}", json={"hours": 1}, headers=served.key("read"))
+        assert answer.status_code == 403
+        assert served.client.post(f"/v1/users/nobody/{path}", json={"hours": 1}).status_code == 404
+        assert served.client.delete(f"/v1/users/nobody/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("body", [{"hours": 0}, {"hours": 9000}, {"hours": 1, "note": "x" * 501}, {}, {"hour": 1}])
+def test_what_cannot_be_is_refused(filled: Any, served: Any, score: Any, body: Any) -> None:
+    filled.add(score("7"))
+    assert served.client.post("/v1/users/7/snooze", json=body).status_code == 422
+
+
+def test_redis_lets_go_of_a_mark_by_itself(filled: Any, served: Any, score: Any) -> None:
+    filled.add(score("7"))
+    served.client.post("/v1/users/7/acknowledge", json={"hours": 24})
+    served.client.post("/v1/users/7/snooze", json={"hours": 1})
+    left_ms = filled.view.redis.pttl("churn:marks:7")
+    assert DAY_MS - 60_000 < left_ms <= DAY_MS
