@@ -112,7 +112,7 @@ def send(kafka: Kafka, log: Path, first: int, count: int, rate: float) -> _Sent:
 def watching(stand: Stand, kafka: Kafka) -> Iterator[Path]:
     """Watches Redis meanwhile; afterwards the file holds what became readable when."""
     file = stand.var / f"{kafka.scores_topic}.npz"
-    command = [sys.executable, "-m", "benchmarks.readable", "--redis", stand.valkey.url, "--out", file]
+    command = [sys.executable, "-m", "benchmarks.readable", "--redis", stand.valkey.url, "--out", str(file)]
     watcher = Child(f"{kafka.scores_topic}-readable", command, stand.var).start()
     try:
         wait_until(file.with_suffix(".ready").exists, 30, {"readable": watcher}, "watching")

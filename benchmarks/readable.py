@@ -35,7 +35,7 @@ def main() -> None:
 
 def watch(client: redis.Redis, stopping: threading.Event, ready: Path) -> list[tuple[str, int, float]]:
     """User, version and monotonic time of every look, in order."""
-    listener = client.pubsub(ignore_subscribe_messages=True)
+    listener = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     listener.psubscribe(f"__keyspace@0__:{PREFIX}*")
     listener.get_message(timeout=1)
     ready.touch()

@@ -48,7 +48,8 @@ def measure(
             timer.join()
             total += count
             wait_until(lambda: stand.view.books().events_scored >= total, 240, programs, "catching up")  # noqa: B023
-    readings, ordinals, found = Readings(file), Ordinals(), {"next_score": [], "no_lag": []}
+    readings, ordinals = Readings(file), Ordinals()
+    found: dict[str, list[float]] = {"next_score": [], "no_lag": []}
     kills_left = iter(killed_s)
     for number, stretch in enumerate(sent):
         events = [(user, ordinals.next(user)) for user, _ in rows(log, stretch.first, stretch.count)]

@@ -36,10 +36,10 @@ def main() -> None:
         )
         [jvm] = [child for child in psutil.Process().children(recursive=True) if child.name() == "java"]
         query = start(spark, Path(folder))
-        reach(spark, query, WARM_UP)
-        before, begun = jvm.cpu_times(), query.lastProgress.batchId
-        reach(spark, query, WARM_UP + BATCHES)
-        after, ended = jvm.cpu_times(), query.lastProgress.batchId
+        begun = reach(spark, query, WARM_UP)
+        before = jvm.cpu_times()
+        ended = reach(spark, query, WARM_UP + BATCHES)
+        after = jvm.cpu_times()
         spent_s = (after.user + after.system - before.user - before.system) / (ended - begun)
         told = "serving" if options.serve else "not serving"
         print(f"{told}: heap {heap_mb(spark):.0f} MB, {jvm.num_threads()} threads, {spent_s:.3f} s of CPU a batch")
@@ -55,13 +55,14 @@ def start(spark: SparkSession, var: Path) -> StreamingQuery:
     return writer.option("checkpointLocation", str(var / "checkpoint")).trigger(processingTime="0 seconds").start()
 
 
-def reach(spark: SparkSession, query: StreamingQuery, batch: int) -> None:
-    """Waits for a batch, as Prometheus would."""
+def reach(spark: SparkSession, query: StreamingQuery, batch: int) -> int:
+    """Waits for a batch, as Prometheus would; returns the one that was reached."""
     url = spark.sparkContext.uiWebUrl
-    while query.lastProgress is None or query.lastProgress.batchId < batch:
+    while (progress := query.lastProgress) is None or progress.batchId < batch:
         if url:
             urllib.request.urlopen(f"{url}{PATH}").read()  # noqa: S310 (our own address)
         time.sleep(SCRAPE_S)
+    return int(progress.batchId)
 
 
 def heap_mb(spark: SparkSession) -> float:

@@ -126,7 +126,7 @@ def train(folder: Path, log: Path) -> Path:
         "CHURN_TRAINING__REPORT": "false",
         "CHURN_TRAINING__RESAMPLES": "0",
     }
-    command = [sys.executable, "-m", "churn.cli", "train", "--events", log, "--out", models]
+    command = [sys.executable, "-m", "churn.cli", "train", "--events", str(log), "--out", str(models)]
     with Child("train", command, folder, env=env) as child:
         if child.wait(900) != 0:
             raise ChurnError(f"Training failed: {child.tail(3)}", "Look at the log.")

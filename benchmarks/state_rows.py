@@ -78,7 +78,7 @@ def measure(spark: SparkSession, var: Path, run: int, counting: bool) -> tuple[f
     )
     query.awaitTermination()
     spent_s = cpu_s() - before_s
-    operators = json.loads(query.lastProgress.json)["stateOperators"]
+    operators = json.loads(query.recentProgress[-1].json)["stateOperators"]
     return spent_s, {each["operatorName"]: each["numRowsTotal"] for each in operators}
 
 

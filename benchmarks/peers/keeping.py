@@ -90,7 +90,8 @@ class InMemory:
 
     def __init__(self, view: View, topic: str, epoch: int) -> None:
         self._view = view
-        self.epoch, self.positions = epoch, dict[int, int]()
+        self.epoch = epoch
+        self.positions: Mapping[int, int] = {}
         self._position_of = f"{topic}/{epoch}"  # in the view: it begins anew, too
 
     def restore(self, counting: Counting, partitions: Iterable[int]) -> None:
@@ -109,7 +110,7 @@ class InRedis:
         self._redis.set("peer:epoch", int(time.time() * 1000), nx=True)
         self.epoch = int(cast("bytes", self._redis.get("peer:epoch")))
         held = cast("dict[bytes, bytes]", self._redis.hgetall("peer:positions"))
-        self.positions = {int(partition): int(offset) for partition, offset in held.items()}
+        self.positions: Mapping[int, int] = {int(partition): int(offset) for partition, offset in held.items()}
         self._script = str(self._redis.script_load(_KEEP))
 
     def restore(self, counting: Counting, partitions: Iterable[int]) -> None:

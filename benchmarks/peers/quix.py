@@ -140,7 +140,7 @@ def counted(
     return event[0], after
 
 
-class ViewSink(BaseSink):
+class ViewSink(BaseSink):  # type: ignore[misc]  # its package is in an environment of its own
     """Scores users and brings the scores to the view.
 
     Args:

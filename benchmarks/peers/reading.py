@@ -109,7 +109,8 @@ class Confluent:
         for one in itertools.chain(first, self._consumer.consume(most - 1, 0) if first and most > 1 else ()):
             if one.error():
                 raise self._failure(one.error())
-            found[one.partition()].append((one.offset(), one.timestamp()[1], one.value() or b""))
+            # Neither is None of a message that was read.
+            found[one.partition()].append((one.offset(), one.timestamp()[1], one.value() or b""))  # type: ignore[index, arg-type]
         return found
 
     def close(self) -> None:
