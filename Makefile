@@ -30,7 +30,7 @@ check: setup ## Format, lint, types, floor plan and the tests that need no JVM: 
 	@# Three processes share two cores: more threads in each would only wait for one another.
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 3 --dist worksteal --hypothesis-profile=quick -m "not servers and not spark" --no-header
 
-bench: setup .venv-bench/.ready ## Measure everything on a quiet machine, some two hours, or in ten minutes: make bench QUICK=1
+bench: setup .venv-bench/.ready ## Measure everything on a quiet machine, two hours, or in ten minutes: make bench QUICK=1
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 peers: setup .venv-bench/.ready ## Test the peers of the benchmark, Quix Streams among them

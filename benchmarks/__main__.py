@@ -2,7 +2,7 @@
 
 A wrong system is not timed: first the whole of it is held against the oracle. Keep the machine quiet meanwhile.
 
-Examples: python -m benchmarks                       everything, some two hours
+Examples: python -m benchmarks                       everything, two hours
           python -m benchmarks --quick               a small version, ten minutes
           python -m benchmarks --only backlog        one part; the others stay as they were
 """
