@@ -48,9 +48,7 @@ async def caller(
         raise ProblemError("too-many-requests", f"Ask again in {wait_s} s.", {"Retry-After": str(wait_s)})
     for scope in scopes.scopes:
         if not found.may(scope):  # type: ignore[arg-type]
-            raise ProblemError(
-                "forbidden", f"This needs the scope {scope}; the key has: {', '.join(found.scopes)}."
-            )
+            raise ProblemError("forbidden", f"This needs the scope {scope}; the key has: {', '.join(found.scopes)}.")
     return found
 
 
@@ -75,7 +73,7 @@ def require_same_origin(request: Request) -> None:
     else:  # a browser too old to tell
         same = urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host", "-")
     if not same:
-        raise ProblemError("foreign-origin", "A session is only good for this site's own pages.")
+        raise ProblemError("foreign-origin", "A session is good for this site's own pages only.")
 
 
 def _unknown(detail: str) -> ProblemError:

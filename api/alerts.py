@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -35,17 +34,18 @@ class AlertList(BaseModel):
     next: str | None = Field(description="cursor of the next page, null when there is none; a page may be short")
 
 
-@dataclass(frozen=True)
-class Filters:
-    """Which alerts are wanted; None for all. Times in ms, of the wall clock."""
+class Filters(BaseModel):
+    """Which alerts are wanted, and which page of them; what is left out leaves none out. Times come in ms."""
 
-    user_id: str | None = None
-    kind: AlertKind | None = None
-    driver: Driver | None = None
-    outcome: Outcome | None = None
-    level: Level | None = None
-    since: int | None = None
-    until: int | None = None
+    user_id: str | None = Field(None, max_length=256, description="only about this user")
+    kind: AlertKind | None = Field(None, description="only of this kind")
+    driver: Driver | None = Field(None, description="only where this driver raises the risk most")
+    outcome: Outcome | None = Field(None, description="only where this weighs more")
+    level: Level | None = Field(None, description="only about users on this plan")
+    since: Instant | None = Field(None, description="only raised from then on, RFC 3339")
+    until: Instant | None = Field(None, description="only raised up to then, RFC 3339")
+    limit: int = Field(50, ge=1, le=1000, description="at most so many")
+    cursor: Cursor = None
 
     def fits(self, alert: dict[str, Any]) -> bool:
         """Whether an alert is wanted."""
@@ -59,29 +59,14 @@ class Filters:
 
 
 @router.get("", responses=answers("invalid-request", example=examples.ALERTS))
-def newest_alerts(
-    context: Wired,
-    user_id: Annotated[str | None, Query(max_length=256, description="only about this user")] = None,
-    kind: Annotated[AlertKind | None, Query(description="only of this kind")] = None,
-    driver: Annotated[Driver | None, Query(description="only where this driver raises the risk most")] = None,
-    outcome: Annotated[Outcome | None, Query(description="only where this weighs more")] = None,
-    level: Annotated[Level | None, Query(description="only about users on this plan")] = None,
-    since: Annotated[Instant | None, Query(description="only raised from then on, RFC 3339")] = None,
-    until: Annotated[Instant | None, Query(description="only raised up to then, RFC 3339")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 50,
-    cursor: Cursor = None,
-) -> AlertList:
+def newest_alerts(context: Wired, filters: Annotated[Filters, Query()]) -> AlertList:
     """Alerts, newest first."""
-    filters = Filters(user_id, kind, driver, outcome, level, since, until)
-    found, place = page(context, filters, cursors.read(cursor, int)[0] if cursor else None, limit)
-    return AlertList(
-        alerts=[Alert(**alert) for alert in found], next=None if place is None else cursors.written(place)
-    )
+    before = cursors.read(filters.cursor, int)[0] if filters.cursor else None
+    found, place = page(context, filters, before, filters.limit)
+    return AlertList(alerts=[Alert(**alert) for alert in found], next=None if place is None else cursors.written(place))
 
 
-def page(
-    context: Context, filters: Filters, before: int | None, limit: int
-) -> tuple[list[dict[str, Any]], int | None]:
+def page(context: Context, filters: Filters, before: int | None, limit: int) -> tuple[list[dict[str, Any]], int | None]:
     """Some alerts, and the place of the last one that was looked at; None at the end."""
     found: list[dict[str, Any]] = []
     horizon_days = context.view.horizon_days()

@@ -97,7 +97,7 @@ def _of_user(points: Sequence[Point], policy: AlertPolicy, horizon_ms: int, cloc
 
 
 def _pairs(points: Sequence[Point]) -> Iterable[tuple[Band, Point]]:
-    return zip(["none", *(point.band for point in points)], points, strict=False)  # type: ignore[arg-type]
+    return zip(["none", *(point.band for point in points)], points, strict=False)
 
 
 def _rose(points: Sequence[Point], place: int, policy: AlertPolicy) -> bool:

@@ -1,4 +1,4 @@
-"""Who asks: keys and sessions looked up in Redis, with the token bucket of each key. `callers.lua` does the deciding."""
+"""Who asks: keys and sessions looked up in Redis, with the token bucket of each key. `callers.lua` decides."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from api import functions
 from churn.keys import Scope, digest, key_id
 
 Verdict = Literal["admitted", "limited", "unknown", "expired", "revoked"]
+
 
 @dataclass(frozen=True)
 class Claim:

@@ -6,11 +6,11 @@ import base64
 import json
 from typing import Annotated, Any
 
-from fastapi import Query
+from pydantic import Field
 
 from api.problems import ProblemError
 
-Cursor = Annotated[str | None, Query(max_length=600, description="`next` of the page before; left out, the first page")]
+Cursor = Annotated[str | None, Field(max_length=600, description="`next` of the page before; left out, the first page")]
 
 
 def written(*place: Any) -> str:
@@ -26,11 +26,9 @@ def read(cursor: str, *types: type[Any]) -> tuple[Any, ...]:
     """
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(place, list) or [type(part) for part in place] != list(types):
-            raise ValueError(cursor)
     except ValueError:
-        raise ProblemError(
-            "invalid-request", "cursor: It is not one of this list.",
-            parameters=[{"parameter": "cursor", "reason": "It is not one of this list."}],
-        ) from None  # fmt: skip
+        place = None
+    if not isinstance(place, list) or [type(part) for part in place] != list(types):
+        wrong = {"parameter": "cursor", "reason": "It is not one of this list."}
+        raise ProblemError("invalid-request", "cursor: It is not one of this list.", parameters=[wrong])
     return tuple(place)

@@ -5,6 +5,7 @@ Run as a program it writes the document: python -m api.document > docs/openapi.j
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse
 
 from api import problems
 from api.access import needs
+from api.answers import as_given
 
 router = APIRouter(include_in_schema=False, dependencies=[needs("read")])
 
@@ -26,13 +28,33 @@ async def openapi_document(request: Request) -> JSONResponse:
 def openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's document with the schema of a problem, to which every documented problem refers."""
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        document: dict[str, Any] = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas = document["components"]["schemas"]
         schemas |= schema.pop("$defs") | {"Problem": schema}
         _drop_what_is_never_answered(document)
-        app.openapi_schema = document
+        app.openapi_schema = _with_shared_answers(as_given(document))
     return app.openapi_schema
+
+
+def _with_shared_answers(document: dict[str, Any]) -> dict[str, Any]:
+    """Names the answers that several endpoints have in common, and refers to them: most may answer 401, 403 or 429."""
+    answers = [
+        (responses, status, answer)
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for responses in [operation["responses"]]
+        for status, answer in responses.items()
+        if int(status) >= 400
+    ]
+    names: dict[str, str] = {}
+    for responses, status, answer in list(answers):
+        text = json.dumps(answer, sort_keys=True)
+        kinds = next(iter(answer["content"].values()))["examples"]
+        name = names.setdefault(text, "-or-".join(kinds))
+        document["components"].setdefault("responses", {})[name] = answer
+        responses[status] = {"$ref": f"#/components/responses/{name}"}
+    return document
 
 
 def _drop_what_is_never_answered(document: dict[str, Any]) -> None:
@@ -46,7 +68,6 @@ def _drop_what_is_never_answered(document: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    import json
     import sys
 
     from api.app import create_app

@@ -44,7 +44,9 @@ _BODY: dict[str, Any] = {
         "required": True,
         "content": {
             JSON: {
-                "schema": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}, "maxItems": 5000}]},
+                "schema": {
+                    "oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}, "maxItems": 5000}]
+                },
                 "example": examples.EVENT,
             },
             NDJSON[0]: {"schema": {"type": "string"}, "example": examples.EVENT_LINES},
@@ -99,16 +101,16 @@ def take(context: Context, asking: Caller, judged: Judged) -> dict[str, Any]:
     ignored = len(judged.valid) - len(kept)
     known = _admitted(context, asking, sorted({each.event.user_id for each in kept} - {""}))
     refused = judged.refused | {
-        each.line: "too-many-new-users" for each in kept if not each.event.logged_out and each.event.user_id not in known
+        each.line: "too-many-new-users"
+        for each in kept
+        if not each.event.logged_out and each.event.user_id not in known
     }
     topic = context.settings.kafka.events_topic
     errors = [{"line": line, "reason": why, "detail": WORDS[why]} for line, why in sorted(refused.items())]
     sent = [each for each in kept if each.line not in refused]
     if errors and not sent and not ignored:
         raise ProblemError("invalid-events", f"None of {len(errors)} events is valid.", errors=errors)
-    context.sending.send(
-        Record(topic, each.event.user_id.encode(errors="replace") or None, each.raw) for each in sent
-    )
+    context.sending.send(Record(topic, each.event.user_id.encode(errors="replace") or None, each.raw) for each in sent)
     return {"accepted": len(sent), "ignored": ignored, "errors": errors}
 
 

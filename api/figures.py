@@ -20,7 +20,8 @@ def signal(feature: Feature) -> str:
 
 
 SIGNALS: dict[str, tuple[Feature, ...]] = {
-    name: tuple(each for each in DECAYED_SUMS if signal(each) == name) for name in dict.fromkeys(map(signal, DECAYED_SUMS))
+    name: tuple(each for each in DECAYED_SUMS if signal(each) == name)
+    for name in dict.fromkeys(map(signal, DECAYED_SUMS))
 }
 
 _Rate = Annotated[float | None, Field(ge=0, le=MOST_PER_DAY)]
@@ -34,7 +35,7 @@ PerDay = create_model("PerDay", __config__={"extra": "forbid"}, **_PER_DAY)
 class Changes(BaseModel, extra="forbid"):
     """What should be other than it is; what is left out stays."""
 
-    per_day: PerDay | None = Field(None, description="rates, as if the user had kept to them all along")  # type: ignore[valid-type]
+    per_day: PerDay | None = Field(None, description="rates, as if the user had kept to them all along")
     level: Level | None = Field(None, description="the plan; songs go along to it")
     silence_days: float | None = Field(None, ge=0, le=MOST_DAYS, description="days since the last event")
     tenure_days: float | None = Field(None, ge=0, le=MOST_DAYS, description="days since registration")
@@ -44,7 +45,7 @@ class Changes(BaseModel, extra="forbid"):
         found = dict(features)
         if self.level is not None:
             found |= on_level(found, self.level)
-        rates = {} if self.per_day is None else self.per_day.model_dump(exclude_none=True)  # type: ignore[attr-defined]
+        rates = {} if self.per_day is None else self.per_day.model_dump(exclude_none=True)
         for name, rate in rates.items():
             found |= at_rate(name, rate)
         for kind, days in (("silence", self.silence_days), ("tenure", self.tenure_days)):

@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
 from api.access import bearer, caller
-from api.answers import answers, only
+from api.answers import answers, kept, only
 from api.context import Wired
 from api.problem_types import TYPES
 from api.problems import RETRY_AFTER_S, body, problem, reason
@@ -99,7 +99,9 @@ def _documented() -> dict[int | str, dict[str, Any]]:
     [media] = found[503]["content"].values()
     media["examples"] = {
         "not-ready": {
-            "value": body("not-ready", TYPES["not-ready"].example, "/readyz", "3f9c0a", ready=False, checks=[_CHECK])
+            "value": kept(
+                body("not-ready", TYPES["not-ready"].example, "/readyz", "3f9c0a", ready=False, checks=[_CHECK])
+            )
         }
     }
     return found
@@ -153,7 +155,11 @@ async def _may_scrape(
 
 
 @router.get(
-    "/metrics", response_class=Response, responses=answers() | _TEXT, dependencies=[Depends(_may_scrape)]
+    "/metrics",
+    response_class=Response,
+    responses=answers() | _TEXT,
+    dependencies=[Depends(_may_scrape)],
+    openapi_extra={"security": [{}]},  # or none, as the setting says
 )
 def metrics(context: Wired) -> Response:
     """Figures of this process and of the view; a key is needed where the setting api.open_metrics says so.

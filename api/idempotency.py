@@ -1,4 +1,6 @@
-"""`Idempotency-Key`: a request that was sent twice is done once, and answered alike (draft-ietf-httpapi-idempotency-key).
+"""`Idempotency-Key`: a request that was sent twice is done once, and answered alike.
+
+As draft-ietf-httpapi-idempotency-key-header has it.
 
 ================================ ====== ===========================================================================
 `churn:idempotency:KEY:SHA256`   string of a caller's key and the header: the request's SHA-256 and its answer, a day
@@ -31,7 +33,9 @@ class Idempotency:
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
 
-    def once(self, caller: str, key: str, request: bytes, work: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], bool]:
+    def once(
+        self, caller: str, key: str, request: bytes, work: Callable[[], dict[str, Any]]
+    ) -> tuple[dict[str, Any], bool]:
         """The answer to a request, and whether it is one from before.
 
         Args:

@@ -24,7 +24,7 @@ from api.figures import SIGNALS, at_rate, figures, on_level
 from api.user_answers import UserId
 from api.what_if import DISCLAIMER, Response, explainer_of, known, respond
 from churn.explain import Explainer, model_inputs
-from churn.features import NAMES
+from churn.features import NAMES, Level
 from churn.outcomes import AlertPolicy, Band
 
 router = APIRouter(prefix="/v1/users", tags=["what if"], dependencies=[needs("read")])
@@ -68,7 +68,8 @@ class Lever:
 
 
 @router.get(
-    "/{user_id:path}/least-change", responses=answers("unknown-user", "model-unavailable", example=examples.LEAST_CHANGE)
+    "/{user_id:path}/least-change",
+    responses=answers("unknown-user", "model-unavailable", example=examples.LEAST_CHANGE),
 )
 def least_change(context: Wired, user_id: UserId) -> LeastChange:
     """What would be enough: adverts, errors, thumbs, playlists, friends or the plan; never registration or silence."""
@@ -97,9 +98,11 @@ def left_below(policy: AlertPolicy, band: Band) -> float | None:
 def levers(features: Mapping[str, float], typical: Mapping[str, float]) -> list[Lever]:
     """Those that are not at their end already."""
     mine, theirs = figures(features)["per_day"], figures(typical)["per_day"]
-    ends = {name: 0.0 for name in FEWER} | {name: 2 * max(mine[name], theirs[name]) for name in MORE}
-    other = "free" if features["paid"] >= 0.5 else "paid"
-    found = [Lever(name, at_rate(name, end)) for name, end in ends.items()] + [Lever("level", on_level(features, other))]
+    ends = dict.fromkeys(FEWER, 0.0) | {name: 2 * max(mine[name], theirs[name]) for name in MORE}
+    other: Level = "free" if features["paid"] >= 0.5 else "paid"
+    found = [Lever(name, at_rate(name, end)) for name, end in ends.items()] + [
+        Lever("level", on_level(features, other))
+    ]
     return [lever for lever in found if any(features[name] != value for name, value in lever.end.items())]
 
 

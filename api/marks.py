@@ -39,11 +39,13 @@ class Acknowledge(BaseModel, extra="forbid"):
 
 @router.post("/{user_id:path}/snooze", responses=answers("unknown-user", "invalid-request", example=examples.MARKS))
 def snooze(context: Wired, asking: Asking, user_id: UserId, body: Snooze) -> MarksAnswer:
-    """Raises no alert about a user until then; whoever is still at high risk at the first score after it is told then."""
+    """Raises no alert about a user until then. Who is still at high risk at the first score after it is told then."""
     return _set(context, asking, user_id, "snoozed", body)
 
 
-@router.post("/{user_id:path}/acknowledge", responses=answers("unknown-user", "invalid-request", example=examples.MARKS))
+@router.post(
+    "/{user_id:path}/acknowledge", responses=answers("unknown-user", "invalid-request", example=examples.MARKS)
+)
 def acknowledge(context: Wired, asking: Asking, user_id: UserId, body: Acknowledge | None = None) -> MarksAnswer:
     """Marks a user as taken care of. Alerts are raised as before."""
     return _set(context, asking, user_id, "acknowledged", body or Acknowledge())

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import redis
-from fastapi import APIRouter, Cookie, Request
-from fastapi.security import SecurityScopes
+from fastapi import APIRouter, Cookie, Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, SecurityScopes
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.access import COOKIE, caller
+from api.access import COOKIE, bearer, caller
 from api.alert_answers import outcome, percent, story
 from api.context import Context, Wired
 from api.problems import RETRY_AFTER_S, ProblemError, reason
@@ -91,12 +91,13 @@ class Standing:
 async def first_page(
     request: Request,
     context: Wired,
+    key: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     fragment: bool = False,
     session: Annotated[str | None, Cookie(alias=COOKIE)] = None,
 ) -> Response:
     """The page, or with `fragment=1` only the part of it that changes; who is not signed in is asked to."""
     try:
-        await caller(request, SecurityScopes(["read"]), context, None, session)
+        await caller(request, SecurityScopes(["read"]), context, key, session)
     except ProblemError:
         if fragment:
             raise

@@ -63,7 +63,9 @@ class History(BaseModel):
     """How a user's risk moved in the last 60 days."""
 
     user_id: str
-    points: list[HistoryPoint] = Field(description="oldest first; at most one in six hours, and each change of the band")
+    points: list[HistoryPoint] = Field(
+        description="oldest first; at most one in six hours, and each change of the band"
+    )
     moves: list[Move] = Field(description="the largest changes first")
 
 
@@ -119,7 +121,9 @@ def moves(context: Context, moments: list[Moment]) -> list[Move]:
         if explainer is not None:
             start, end = explainer.risks([before.features, after.features])
             reasons = [ReasonAnswer(**each) for each in told(explainer.reasons(after.features, before.features))]
-            move = Move(since=rfc3339(before.as_of), until=rfc3339(after.as_of), difference=end - start, reasons=reasons)
+            move = Move(
+                since=rfc3339(before.as_of), until=rfc3339(after.as_of), difference=end - start, reasons=reasons
+            )
             found.append(move)
     return sorted(found, key=lambda move: -abs(move.difference))[:MOVES]
 

@@ -95,7 +95,7 @@ def reset_policy(context: Wired, asking: Asking) -> PolicyNow:
 
 
 def _require_sound(context: Context, changes: dict[str, Any]) -> None:
-    """Raises ProblemError unless publish would take it: it decides by the thresholds of the card where these are left."""
+    """Raises ProblemError unless publish would take it, which has the card's thresholds where these are left open."""
     try:
         policy: Policy = chosen_policy.merged(context.settings.policy, json.dumps(changes))
     except ChurnError as error:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from api.problems import ProblemError
-
 from churn.events import RESERVED_PAGES, Event, InvalidEvent, decode, encode
 
 MOST = 5000
@@ -30,6 +29,7 @@ WORDS: dict[str, str] = {
 }
 """Why an event is refused."""
 
+
 @dataclass(frozen=True)
 class Valid:
     """An event as it goes to Kafka, and its line, from 1."""
@@ -38,12 +38,14 @@ class Valid:
     event: Event
     raw: bytes
 
+
 @dataclass
 class Judged:
     """What became of the events of a body: valid ones, and the reason of each other line."""
 
     valid: list[Valid] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
+
 
 def judge(body: bytes, media_type: str, now_ms: int) -> Judged:
     """Reads and judges a body.
@@ -74,6 +76,7 @@ def judge(body: bytes, media_type: str, now_ms: int) -> Judged:
     if not found.valid and not found.refused:
         raise ProblemError("invalid-request", "The body holds no event.")
     return found
+
 
 def _lines(body: bytes, media_type: str) -> Iterator[bytes]:
     if media_type in NDJSON:

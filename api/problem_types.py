@@ -22,8 +22,8 @@ TYPES: dict[str, Type] = {
         401, "It is not known who asks", "Send an API key, as in: Authorization: Bearer churn_…"
     ),
     "forbidden": Type(403, "The key may not do this", "This needs the scope admin; the key has: read."),
-    "foreign-origin": Type(403, "The request came from another site", "A session is only good for this site's own pages."),
-    "not-found": Type(404, "There is nothing here", "There is nothing at this path; /openapi.json lists what there is."),
+    "foreign-origin": Type(403, "Another site had this sent", "A session is good for this site's own pages only."),
+    "not-found": Type(404, "Nothing is here", "There is nothing at this path; /openapi.json lists what there is."),
     "unknown-user": Type(404, "No such user", "No score is known of user nobody."),
     "unknown-alert": Type(404, "No such alert", "There is no alert alert_0f1e2d3c4b5a69788796a5b4."),
     "unknown-endpoint": Type(404, "No such endpoint", "There is no endpoint ep_5b2f0c1d9a7e."),
@@ -52,7 +52,7 @@ TYPES: dict[str, Type] = {
         503, "Redis does not serve", "Redis cannot be reached. See /readyz for what to do."
     ),
     "kafka-unavailable": Type(503, "Kafka does not serve", "Kafka does not answer; send the same events again."),
-    "model-unavailable": Type(503, "No model is at hand", "The model 20181101-4f2a91c0 is not in the folder of models."),
+    "model-unavailable": Type(503, "No model is at hand", "The model 20181101-4f2a is not in the folder of models."),
     "no-secret": Type(
         503, "The server has no secret key", "Set secrets.key_file: without it nothing can be encrypted or forgotten."
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -16,13 +15,12 @@ from starlette.responses import Response, StreamingResponse
 from api import cursor as cursors
 from api import examples
 from api.access import needs
-from api.answers import answers
+from api.answers import answers, kept
 from api.context import Context, Wired
 from api.cursor import Cursor
 from api.risks import Risk
 from api.user_answers import UserSummary, summary
 from churn.features import Driver, Level
-from churn.marks import Kind
 
 router = APIRouter(prefix="/v1/users", tags=["users"], dependencies=[needs("read")])
 
@@ -42,21 +40,15 @@ class UserList(BaseModel):
     next: str | None = Field(description="cursor of the next page, null when there is none; a page may be short")
 
 
-@dataclass(frozen=True)
-class Filters:
-    """Who is wanted; None for everybody.
+class Filters(BaseModel):
+    """Who is wanted, and which page of them; what is left out leaves nobody out."""
 
-    Attributes:
-        band: the risk's.
-        driver: what raises the risk most.
-        level: the plan.
-        mark: who has it, or with `none` who has none.
-    """
-
-    band: RankedBand | None = None
-    driver: Driver | None = None
-    level: Level | None = None
-    mark: Kind | Literal["none"] | None = None
+    band: RankedBand | None = Field(None, description="only this band")
+    driver: Driver | None = Field(None, description="only whose risk this driver raises most")
+    level: Level | None = Field(None, description="only this plan")
+    mark: Literal["snoozed", "acknowledged", "none"] | None = Field(None, description="only who has this mark, or none")
+    limit: int | None = Field(None, ge=1, le=1000, description="at most so many; 50, or all in CSV")
+    cursor: Cursor = None
 
     def fits(self, risk: Risk) -> bool:
         """Whether a user is wanted; the band is taken care of by the ranking itself."""
@@ -69,35 +61,29 @@ class Filters:
 
 
 _CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {"example": examples.USERS}, "text/csv": {"example": examples.USERS_CSV}}}
+    200: {"content": {"application/json": {"example": kept(examples.USERS)}, "text/csv": {"example": examples.USERS_CSV}}}
 }
 
 
 @router.get("", response_model=UserList, responses=answers("invalid-request") | _CSV)
 def ranked_users(
     context: Wired,
-    band: Annotated[RankedBand | None, Query(description="only this band")] = None,
-    driver: Annotated[Driver | None, Query(description="only whose risk this driver raises most")] = None,
-    level: Annotated[Level | None, Query(description="only this plan")] = None,
-    mark: Annotated[Kind | Literal["none"] | None, Query(description="only who has this mark, or none")] = None,
-    limit: Annotated[int | None, Query(ge=1, le=1000, description="at most so many; 50, or all in CSV")] = None,
-    cursor: Cursor = None,
+    filters: Annotated[Filters, Query()],
     accept: Annotated[str, Header(description="application/json, or text/csv for a spreadsheet")] = "",
 ) -> Response:
     """Active users, highest risk first."""
-    filters = Filters(band, driver, level, mark)
-    place = cursors.read(cursor, float, str) if cursor else None
+    place = cursors.read(filters.cursor, float, str) if filters.cursor else None
     if "text/csv" in accept:
-        rows = _csv(context, filters, place, limit or CSV_ROWS)
+        rows = _csv(context, filters, place, filters.limit or CSV_ROWS)
         headers = {"Content-Disposition": 'attachment; filename="users.csv"'}
         return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
-    risks, following = page(context, filters, place, limit or 50)
+    risks, following = page(context, filters, place, filters.limit or 50)
     sizes = context.view.band_sizes()
     return Response(
         to_json(
             {
                 "users": [summary(risk, context.settings.api.stale_days) for risk in risks],
-                "total": sizes[band] if band else sum(sizes.values()),
+                "total": sizes[filters.band] if filters.band else sum(sizes.values()),
                 "next": None if following is None else cursors.written(*following),
             }
         ),

@@ -86,13 +86,13 @@ class Risks:
         ]
         reasons = self._reasons(users)
         return [
-            None if user is None else self._risk(user, found[5 * place + 2 :][:3], reasons[place], ranked, int(clock or 0))
+            None
+            if user is None
+            else self._risk(user, found[5 * place + 2 :][:3], reasons[place], ranked, int(clock or 0))
             for place, user in enumerate(users)
         ]
 
-    def _risk(
-        self, user: UserScore, read: list[Any], reasons: list[Reason] | None, ranked: int, clock_ms: int
-    ) -> Risk:
+    def _risk(self, user: UserScore, read: list[Any], reasons: list[Reason] | None, ranked: int, clock_ms: int) -> Risk:
         place, marks, first = read
         known_since = point(first[0]).as_of if first else user.score.as_of
         return Risk(

@@ -38,7 +38,9 @@ class UserRisks(BaseModel):
     unknown: list[str] = Field(description="ids without a score")
 
 
-@router.post("/risk", response_model=UserRisks, responses=answers("invalid-request", "too-large", example=examples.RISKS))
+@router.post(
+    "/risk", response_model=UserRisks, responses=answers("invalid-request", "too-large", example=examples.RISKS)
+)
 def risks_of_many(context: Wired, wanted: UserIds) -> Response:
     """Up to 1,000 users' current risk."""
     found = context.risks.look_up(wanted.user_ids)

@@ -216,8 +216,9 @@ def measure_recovery(bench: Bench) -> None:
 def measure_api(bench: Bench) -> None:
     """`api.<figure>`."""
     protocol = (
-        f"One `churn serve`, one `churn deliver`, {api.USERS:,} users; clients and receivers on the same machine. At 500 "
-        f"requests a second, and for deliveries at {api.RATE:.0f} alerts a second to {api.HEALTHY} endpoints, an open loop."
+        f"One `churn serve`, one `churn deliver`, {api.USERS:,} users; clients and receivers on the same machine. "
+        f"An open loop at 500 requests a second, and for deliveries at {api.RATE:.0f} alerts a second to "
+        f"{api.HEALTHY} endpoints."
     )
     bench.results.begin("api", protocol)
     runs = []

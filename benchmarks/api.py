@@ -177,9 +177,10 @@ def measure_listeners(view: View) -> dict[str, float]:
 async def _listen(view: View, address: Address) -> list[float]:
     loop, arrivals, waits = asyncio.get_running_loop(), list[float](), list[float]()
     request = address.get("/v1/alerts/stream")
-    clients = []
-    for _ in range(LISTENERS):
-        clients.append(await loop.create_connection(lambda: _Listening(request, arrivals), "127.0.0.1", address.port))
+    clients = [
+        await loop.create_connection(lambda: _Listening(request, arrivals), "127.0.0.1", address.port)
+        for _ in range(LISTENERS)
+    ]
     await asyncio.sleep(5)
     for _ in range(ALERTS):
         arrivals.clear()
@@ -264,8 +265,8 @@ def measure_outage(view: View) -> dict[str, float]:
     with serving(view.stand) as address:
         request = address.get(f"/v1/users/{view.users[0]}/risk")
         asyncio.run(_status(address, request))
-        assert view.stand.valkey.child is not None
-        view.stand.valkey.child.kill()
+        if view.stand.valkey.child is not None:
+            view.stand.valkey.child.kill()
         told_s = [asyncio.run(_status(address, request, 503)) for _ in range(5)]
         view.stand.valkey.start()
         began_s = time.perf_counter()

@@ -71,7 +71,7 @@ class Audit:
         found = self._redis.xrange("churn:audit", "-", "+")
         entries = cast("list[tuple[str, dict[str, str]]]", found)
         ids = [each for each, held in entries if held["subject"] == subject and held["action"].startswith("user.")]
-        return int(cast("int", self._redis.xdel("churn:audit", *ids))) if ids else 0
+        return int(self._redis.xdel("churn:audit", *ids)) if ids else 0
 
     def newest(self, limit: int, before: str | None = None) -> list[Entry]:
         """Entries, newest first, older than the one of an id.

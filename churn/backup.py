@@ -40,7 +40,8 @@ def backup(client: redis.Redis, file: Path, say: Callable[[str], None]) -> int:
     part = file.with_name(f"{file.name}.part")
     count = 0
     try:
-        with gzip.open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wt") as out:
+        held = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        with held, gzip.open(held, "wt") as out:
             out.write(json.dumps({"layout": LAYOUT, "schema": SCHEMA}) + "\n")
             for line in _lines(client):
                 out.write(json.dumps(line) + "\n")

@@ -17,7 +17,7 @@ from churn.settings import Settings
 
 
 def backup(file: Annotated[Path, typer.Argument(help="The file to be written, readable by its owner alone.")]) -> None:
-    """Save what a rebuild cannot bring back: alerts, marks, keys, endpoints, deliveries, the chosen policy, the audit log.
+    """Save what a rebuild cannot bring back: alerts, marks, keys, endpoints, deliveries, chosen policy, audit log.
 
     Example: churn backup churn-2026-11-26.backup
     """

@@ -111,9 +111,7 @@ class Explainer:
         """
         return self.reasons_of([(features, against)])[0]
 
-    def reasons_of(
-        self, users: Sequence[tuple[Mapping[str, float], Mapping[str, float] | None]]
-    ) -> list[list[Reason]]:
+    def reasons_of(self, users: Sequence[tuple[Mapping[str, float], Mapping[str, float] | None]]) -> list[list[Reason]]:
         """The same of many users, each with what to compare with, in one run of the models."""
         if not users:
             return []
@@ -126,7 +124,9 @@ class Explainer:
         ]
 
 
-def _sorted_reasons(risk: Matrix, features: Mapping[str, float], other: Mapping[str, float], beside: str) -> list[Reason]:
+def _sorted_reasons(
+    risk: Matrix, features: Mapping[str, float], other: Mapping[str, float], beside: str
+) -> list[Reason]:
     found = [
         Reason(driver, float(risk[0] - risk[place]), phrase(driver, features, other, beside))
         for place, driver in enumerate(DRIVERS, 1)

@@ -28,8 +28,9 @@ _BY = ("command line", "command line")
 def create(
     name: Annotated[str, typer.Argument(help="Who has it, in words.")],
     scope: Annotated[
-        list[str], typer.Option(help="read, write, events or admin; may be given several times.")
-    ] = ["read"],  # noqa: B006 (typer copies it)
+        list[str] | None,
+        typer.Option(help="read, write, events or admin; may be given several times; by default read."),
+    ] = None,
     days: Annotated[float | None, typer.Option(min=0.001, help="Until it expires; by default never.")] = None,
     per_second: Annotated[
         float | None, typer.Option(min=0.001, help="Requests a second; by default the setting api.requests_per_second.")
@@ -39,7 +40,7 @@ def create(
 
     Examples: churn keys create "CRM import" --scope events; churn keys create dashboard --scope read --scope write
     """
-    key, token = _do(lambda keys, _: keys.create(name, scope, days, per_second), "key.create")
+    key, token = _do(lambda keys, _: keys.create(name, scope or ["read"], days, per_second), "key.create")
     say(f"Made key {key.id} for {key.name}: {', '.join(key.scopes)}. Nobody can show it again.")
     typer.echo(token)
 
@@ -56,7 +57,9 @@ def list_keys() -> None:
         used = "never used" if key.last_used_ms is None else f"used {_day(key.last_used_ms)}"
         ends = "" if key.expires_ms is None else f", until {_day(key.expires_ms)}"
         state = key.state(wall_clock())
-        typer.echo(f"{key.id}  {state:8}{','.join(key.scopes):24}{key.name}  (made {_day(key.created_ms)}, {used}{ends})")
+        typer.echo(
+            f"{key.id}  {state:8}{','.join(key.scopes):24}{key.name}  (made {_day(key.created_ms)}, {used}{ends})"
+        )
 
 
 @app.command()

@@ -99,9 +99,12 @@ class Keys:
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not chosen:
             raise ChurnError(
-                f"{unknown[0]} is no scope." if unknown else "A key needs a scope.", f"Name some of: {', '.join(SCOPES)}."
+                f"{unknown[0]} is no scope." if unknown else "A key needs a scope.",
+                f"Name some of: {', '.join(SCOPES)}.",
             )
-        key = Key(new, name, chosen, now_ms, None if days is None else now_ms + round(days * DAY_MS), None, None, per_second)
+        key = Key(
+            new, name, chosen, now_ms, None if days is None else now_ms + round(days * DAY_MS), None, None, per_second
+        )
         token = f"{PREFIX}{new}_{secrets.token_urlsafe(32)}"
         pipe = self._redis.pipeline()
         pipe.hset(f"churn:key:{new}", mapping=cast("dict[Any, Any]", _written(key) | {"sha256": digest(token)}))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Literal, get_args
 
 import redis
 
@@ -50,9 +50,9 @@ class Marks:
     def set(self, user_id: str, kind: Kind, mark: Mark) -> None:
         """Sets a mark; one of the same kind is replaced."""
         key, held = f"churn:marks:{user_id}", self.of([user_id])[0]
-        fields = {"until": mark.until_ms, "at": mark.at_ms, "by": mark.by, "note": mark.note}
+        fields: dict[str, int | str] = {"until": mark.until_ms, "at": mark.at_ms, "by": mark.by, "note": mark.note}
         pipe = self._redis.pipeline()
-        pipe.hset(key, mapping=cast("dict[Any, Any]", {f"{kind}_{name}": value for name, value in fields.items()}))
+        pipe.hset(key, mapping={f"{kind}_{name}": value for name, value in fields.items()})
         last_ms = max([mark.until_ms, *(other.until_ms for other in held.values())])
         pipe.pexpire(key, max(1, last_ms - self._clock()))
         pipe.execute()

@@ -171,8 +171,12 @@ DELIVER_ATTEMPT_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
     registry=DELIVER,
 )
-DELIVER_WAITING = Gauge("churn_deliver_waiting", "Deliveries that wait, those of disabled endpoints too.", registry=DELIVER)
-DELIVER_ENDPOINTS = Gauge("churn_deliver_endpoints", "Endpoints by state: enabled or disabled.", ["state"], registry=DELIVER)
+DELIVER_WAITING = Gauge(
+    "churn_deliver_waiting", "Deliveries that wait, those of disabled endpoints too.", registry=DELIVER
+)
+DELIVER_ENDPOINTS = Gauge(
+    "churn_deliver_endpoints", "Endpoints by state: enabled or disabled.", ["state"], registry=DELIVER
+)
 DELIVER_FAILING = Gauge(
     "churn_deliver_failing_endpoints", "Endpoints whose last attempt failed, or that are gone.", registry=DELIVER
 )

@@ -1,4 +1,4 @@
-"""Commands that run until they are told to stop: `churn stream`, `publish`, `serve`, `deliver`, and `demo`: all of them."""
+"""Commands that run until they are told to stop: `stream`, `publish`, `serve`, `deliver`, and `demo`: all of them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ from churn.errors import ChurnError
 from churn.section import Section
 
 _SHORTEST = 32
-_MAKE_ONE = "Make one, as in: head -c 32 /dev/urandom | base64 > FILE; and name the file in the setting secrets.key_file."
+_MAKE_ONE = (
+    "Make one, as in: head -c 32 /dev/urandom | base64 > FILE; and name the file in the setting secrets.key_file."
+)
 
 
 class Secrets(Section):
@@ -54,7 +56,9 @@ class Secrets(Section):
         try:
             return SecretKeys(self.key_file.read_text().split())
         except OSError as error:
-            raise ChurnError(f"The secret key in {self.key_file} cannot be read ({error.strerror}).", _MAKE_ONE) from None
+            raise ChurnError(
+                f"The secret key in {self.key_file} cannot be read ({error.strerror}).", _MAKE_ONE
+            ) from None
 
     def require(self, purpose: str) -> SecretKeys:
         """The keys.

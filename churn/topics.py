@@ -172,11 +172,11 @@ def retention_ms(kafka: Kafka, topic: str, timeout_ms: int = 3000) -> int | None
     admin = connect(kafka, timeout_ms)
     try:
         held = int(_held(admin, topic, ["retention.ms"])["retention.ms"])
-        return None if held < 0 else held
     except KafkaError as error:
         raise unreachable(kafka, error) from None
     finally:
         admin.close()
+    return None if held < 0 else held
 
 
 def partitions(kafka: Kafka, topic: str) -> int:

@@ -66,7 +66,8 @@ _OF_BANDS = ("medium", "high", "exit_ratio")
 
 _OF_SCORES = (
     "churn:offsets",  # first: from here on a publisher would begin anew
-    "churn:user:*", "churn:features:*", "churn:history:*", "churn:moments:*", "churn:ranking", "churn:ranking:*", "churn:due",
+    "churn:user:*", "churn:features:*", "churn:history:*", "churn:moments:*", "churn:ranking", "churn:ranking:*",
+    "churn:due",
     "churn:books:*", "churn:epoch", "churn:clock", "churn:hold",
 )  # fmt: skip
 

@@ -43,9 +43,7 @@ class ViewReader:
         ids = cast("list[str]", self.redis.zrevrange(key, offset, offset + limit - 1))
         return [found for found in self.users(ids) if found is not None]
 
-    def ranked_after(
-        self, band: Band | None, place: tuple[float, str] | None, count: int
-    ) -> list[tuple[str, float]]:
+    def ranked_after(self, band: Band | None, place: tuple[float, str] | None, count: int) -> list[tuple[str, float]]:
         """Ids and risks, highest first, from behind a place on: the risk and the id of somebody, who may have gone."""
         key = f"churn:ranking:{band}" if band else "churn:ranking"
         risk, after = (float("inf"), "") if place is None else place
@@ -105,7 +103,7 @@ class ViewReader:
 
     def alert_place(self, alert_id: str) -> int | None:
         """Where an alert stands in the order, None if it does not."""
-        place = cast("float | None", self.redis.zscore("churn:alerts", alert_id))
+        place = self.redis.zscore("churn:alerts", alert_id)
         return None if place is None else int(place)
 
     def due(self, clock: int, limit: int) -> list[tuple[str, int]]:

@@ -169,9 +169,7 @@ class Publisher:
             self._view.redis.sadd("churn:forgotten", *found.markers)
             self._forgotten.renew()
 
-    def _publish(
-        self, scores: list[Record], read: Mapping[int, tuple[int, int]]
-    ) -> tuple[list[Record], list[Verdict]]:
+    def _publish(self, scores: list[Record], read: Mapping[int, tuple[int, int]]) -> tuple[list[Record], list[Verdict]]:
         """Publishes all but those of the forgotten; somebody who is forgotten meanwhile is left out at the next try."""
         while True:
             records = [each for each in scores if not self._forgotten.holds(each[2].user_id)]

@@ -19,7 +19,11 @@ SUFFIXES = ("_bucket", "_sum", "_count")
 
 
 def declared() -> set[str]:
-    families = [family for registry in (metrics.API, metrics.STREAM, metrics.PUBLISH, metrics.DELIVER) for family in registry.collect()]
+    families = [
+        family
+        for registry in (metrics.API, metrics.STREAM, metrics.PUBLISH, metrics.DELIVER)
+        for family in registry.collect()
+    ]
     return {f.name + "_total" * (f.type == "counter") for f in families if f.name.startswith("churn_")}
 
 

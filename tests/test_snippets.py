@@ -22,7 +22,9 @@ BODY = '{"type":"alert.raised","data":{"user_id":"é"}}'
 
 def blocks(name: str, language: str) -> list[str]:
     """The snippets of a manual in one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```", (PROJECT / "docs" / name).read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (PROJECT / "docs" / name).read_text(), flags=re.MULTILINE | re.DOTALL
+    )
 
 
 def message(secret: str, at_s: float | None = None) -> dict[str, str]:
@@ -84,6 +86,12 @@ def test_the_receiver_in_go(tmp_path: Path) -> None:
             f"{{ t.Fatal({json.dumps(kind)}, err) }} }}"
         )
     (tmp_path / "receiver_test.go").write_text("\n".join(tests))
-    env = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOCACHE": str(tmp_path / "cache"), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    env = {
+        "GOFLAGS": "-mod=mod",
+        "GOPROXY": "off",
+        "GOCACHE": str(tmp_path / "cache"),
+        "HOME": str(tmp_path),
+        "PATH": "/usr/bin:/bin",
+    }
     done = subprocess.run([go, "test", "./..."], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -74,10 +75,8 @@ class Courier:
             if not held:
                 return
             wait_s = await self._start(read(self._id, cast("dict[str, str]", held)))
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), wait_s)
-            except TimeoutError:
-                pass
 
     async def finish(self, within_s: float) -> None:
         """Waits for the attempts under way."""
@@ -178,4 +177,4 @@ class Courier:
 
     async def _change(self, **fields: Any) -> None:
         values = {name: json.dumps(value) for name, value in fields.items()}
-        await self._redis.hset(f"churn:endpoint:{self._id}", mapping=values)
+        await self._redis.hset(f"churn:endpoint:{self._id}", mapping=cast("dict[Any, Any]", values))

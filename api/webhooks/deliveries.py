@@ -19,7 +19,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import redis
 
@@ -206,7 +206,15 @@ class Deliveries:
 
 
 def _delivery(delivery_id: str, held: dict[str, str]) -> Delivery:
-    numbers: dict[str, Any] = {name: int(held[name]) for name in ("tries", "created_ms")}
-    times = {name: int(held[name]) if held.get(name) else None for name in ("due_ms", "ended_ms")}
-    texts = {name: held[name] for name in ("endpoint", "alert", "type", "body")}
-    return Delivery(id=delivery_id, state=cast("DeliveryState", held["state"]), **numbers, **times, **texts)
+    return Delivery(
+        id=delivery_id,
+        endpoint=held["endpoint"],
+        alert=held["alert"],
+        type=held["type"],
+        body=held["body"],
+        state=cast("DeliveryState", held["state"]),
+        tries=int(held["tries"]),
+        created_ms=int(held["created_ms"]),
+        due_ms=int(held["due_ms"]) if held["due_ms"] else None,
+        ended_ms=int(held["ended_ms"]) if held.get("ended_ms") else None,
+    )

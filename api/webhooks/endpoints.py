@@ -102,9 +102,7 @@ class Endpoints:
     def create(self, endpoint: Endpoint, keys: SecretKeys) -> tuple[Endpoint, str]:
         """Adds an endpoint under a new id, and returns it with its secret, which is told this once."""
         secret = new_secret()
-        made = replace(
-            endpoint, id=f"ep_{secrets.token_hex(8)}", created_ms=self._clock(), secret=keys.encrypt(secret)
-        )
+        made = replace(endpoint, id=f"ep_{secrets.token_hex(8)}", created_ms=self._clock(), secret=keys.encrypt(secret))
         self._write(made, written(made))
         self._redis.zadd("churn:endpoints", {made.id: made.created_ms})
         begin(self._redis)
@@ -165,9 +163,10 @@ def written(endpoint: Endpoint) -> dict[str, str]:
 def read(endpoint_id: str, held: dict[str, str]) -> Endpoint:
     """An endpoint out of its hash; a field that this release does not know is left out."""
     known = {each.name for each in fields(Endpoint)}
-    values = {name: json.loads(text) for name, text in held.items() if name in known}
+    values: dict[str, Any] = {name: json.loads(text) for name, text in held.items() if name in known}
+    wanted: dict[str, Any] = {
+        name: tuple(each) if isinstance(each, list) else each for name, each in values["wanted"].items()
+    }
     values["types"] = tuple(values["types"])
-    values["wanted"] = Wanted(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in values["wanted"].items()}
-    )
+    values["wanted"] = Wanted(**wanted)
     return Endpoint(id=endpoint_id, **values)

@@ -57,7 +57,10 @@ class _Checked(AbstractResolver):
     """Resolves nothing: it gives the addresses that the attempt has checked."""
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 (a contract)
     ) -> list[ResolveResult]:
         place = _place.get()
         if host.rstrip(".") != place.host.rstrip(".") or port != place.port:

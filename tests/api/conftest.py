@@ -57,7 +57,7 @@ def make_score(user_id: str = "7", **changes: object) -> Score:
     return Score(**fields)  # type: ignore[arg-type]
 
 
-SECRET = "a secret that only these tests have, and no one else"
+SECRET = "a secret that only these tests have, and no one else"  # noqa: S105
 NOBODY = "churn_000000000000_nobody-has-this-key"
 
 

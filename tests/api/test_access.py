@@ -42,7 +42,6 @@ class TestKeys:
         "headers",
         [
             {},
-            {"Authorization": "Bearer "},
             {"Authorization": "Bearer churn_000000000000_x"},
             {"Authorization": "Bearer churn__"},
             {"Authorization": "Bearer \xe9"},

@@ -191,9 +191,7 @@ class TestStream:
             self._wait_for_listeners(served, 3, eventually)
             assert eventually(lambda: filled.view.redis.pubsub_numsub("churn:alerted")[0][1] == 1)
 
-    def test_it_ends_soon_when_the_server_stops(
-        self, filled: Any, served: Any, eventually: Any
-    ) -> None:
+    def test_it_ends_soon_when_the_server_stops(self, filled: Any, served: Any, eventually: Any) -> None:
         with self.listening(served) as lines:
             self._wait_for_listeners(served, 1, eventually)
             ended = threading.Event()

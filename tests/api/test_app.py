@@ -15,26 +15,6 @@ def document() -> dict[str, Any]:
     return create_app(Settings(), lambda: 0).openapi()
 
 
-def _operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return [(path, operation) for path, methods in document["paths"].items() for operation in methods.values()]
-
-
-def test_every_endpoint_is_there(document: dict[str, Any]) -> None:
-    wanted = {"/v1/users", "/v1/users/{user_id}/risk", "/v1/alerts", "/healthz", "/readyz", "/metrics"}
-    assert set(document["paths"]) == wanted
-
-
-def test_every_answer_has_an_example_and_every_problem_is_documented(document: dict[str, Any]) -> None:
-    for path, operation in _operations(document):
-        assert operation["summary"], path
-        for status, response in operation["responses"].items():
-            kinds = response["content"]
-            assert all(kind.get("example") for kind in kinds.values()), (path, status)
-            if status != "200":
-                assert set(kinds) == {"application/problem+json"}, (path, status)
-        assert {"200", "500"} <= set(operation["responses"]), path
-
-
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     def references(node: Any) -> Iterator[str]:
         if isinstance(node, dict):
@@ -48,8 +28,9 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
     found = set(references(document))
     assert "#/components/schemas/Problem" in found
-    names = {reference.removeprefix("#/components/schemas/") for reference in found}
-    assert names <= set(document["components"]["schemas"])
+    for reference in found:
+        _, _, kind, name = reference.split("/")
+        assert name in document["components"][kind]
 
 
 def test_nothing_is_loaded_from_elsewhere(document: dict[str, Any]) -> None:

@@ -33,9 +33,16 @@ def answered(opened: socket.socket) -> bytes:
     return found
 
 
-def test_a_head_that_does_not_come_is_not_waited_for(
-    served: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def cut(opened: socket.socket, line: bytes = b"X-A: b\r\n") -> bool:
+    """Sends a line more; whether the server has let go."""
+    try:
+        opened.sendall(line)
+    except OSError:
+        return True
+    return False
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HEAD_S", 0.2)
     url = served.client.base_url
     for sent in (b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "):
@@ -53,21 +60,14 @@ def test_drip_by_drip_it_is_not_waited_for_either(served: Any, monkeypatch: pyte
     with socket.create_connection((url.host, url.port)) as opened:
         opened.sendall(b"GET /healthz HTTP/1.1\r\n")
         began_s = time.monotonic()
-        with pytest.raises(OSError):  # noqa: PT011 (reset or broken pipe, as it comes)
-            while time.monotonic() - began_s < 5:
-                opened.sendall(b"X-A: b\r\n")
-                time.sleep(0.02)
+        while not cut(opened) and time.monotonic() - began_s < 5:
+            time.sleep(0.02)
         assert time.monotonic() - began_s < 2
 
 
 def test_a_head_without_end_is_cut(door: socket.socket) -> None:
     door.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
-    with pytest.raises(OSError):  # noqa: PT011, PT012
-        for _ in range(1000):
-            door.sendall(b"X-Filler: " + b"a" * 1000 + b"\r\n")
-        answered(door)
-        door.sendall(b"x")
-        door.sendall(b"x")
+    assert any(cut(door, b"X-Filler: " + b"a" * 1000 + b"\r\n") for _ in range(10_000))
 
 
 def test_a_connection_that_goes_on_is_kept(door: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,9 @@ def test_a_body_that_is_too_large_is_a_problem(served: Any, declared: bool) -> N
     assert (answer.status_code, answer.json()["type"]) == (413, "urn:churn:problem:too-large")
 
 
-def test_a_client_that_does_not_read_is_cut(filled: Any, served: Any, score: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_is_cut(
+    filled: Any, served: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connection, "STALLED_S", 0.3)
     filled.add(*(score("u" * 200 + str(number)) for number in range(400)))
     url, key = served.client.base_url, served.client.headers["authorization"]

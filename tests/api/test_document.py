@@ -23,8 +23,17 @@ def document() -> dict[str, Any]:
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Every operation by its name, with the answers that it refers to."""
+    shared = document["components"]["responses"]
+
+    def whole(answer: dict[str, Any]) -> Any:
+        return shared[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+
     return [
-        (f"{method.upper()} {path}", operation)
+        (
+            f"{method.upper()} {path}",
+            {**operation, "responses": {status: whole(answer) for status, answer in operation["responses"].items()}},
+        )
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
@@ -54,10 +63,16 @@ def test_every_answer_has_an_example_that_is_true_to_its_schema(document: dict[s
 def _within(schema: Any) -> Any:
     """References of the document as those of a schema outside of it."""
     if isinstance(schema, dict):
-        return {
-            name: f"urn:document{value}" if name == "$ref" else _within(value) for name, value in schema.items()
-        }
+        return {name: f"urn:document{value}" if name == "$ref" else _within(value) for name, value in schema.items()}
     return [_within(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def test_every_answer_that_is_none_is_a_problem(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert set(answer["content"]) == {"application/problem+json"}, f"{name} {status}"
+        assert "500" in operation["responses"], name
 
 
 def test_every_parameter_and_operation_says_what_it_is(document: dict[str, Any]) -> None:
@@ -70,12 +85,18 @@ def test_every_parameter_and_operation_says_what_it_is(document: dict[str, Any])
 
 
 def test_whoever_needs_a_key_is_told_so(document: dict[str, Any]) -> None:
-    open_paths = {"GET /healthz", "GET /readyz", "GET /metrics"}
-    assert {name for name, operation in operations(document) if not operation.get("security")} == open_paths
+    def is_open(operation: dict[str, Any]) -> bool:
+        return {} in operation.get("security", [{}])
+
+    assert {name for name, each in operations(document) if is_open(each)} == {
+        "GET /healthz", "GET /readyz", "GET /metrics"
+    }  # fmt: skip
 
 
 def test_every_type_of_problem_is_in_the_manual_and_no_other() -> None:
-    rows = [line.split(" | ") for line in (PROJECT / "docs" / "api.md").read_text().splitlines() if line.startswith("| `")]
+    rows = [
+        line.split(" | ") for line in (PROJECT / "docs" / "api.md").read_text().splitlines() if line.startswith("| `")
+    ]
     listed = {row[0].strip("|` "): int(row[1]) for row in rows if len(row) == 3 and row[1].strip().isdecimal()}
     assert listed == {name: kind.status for name, kind in TYPES.items()}
     assert URN in (PROJECT / "docs" / "api.md").read_text()

@@ -28,7 +28,7 @@ def traces(redis: Any, user_id: str) -> list[str]:
         held = {
             "hash": redis.hgetall, "string": redis.get, "set": redis.smembers,
             "zset": lambda each: redis.zrange(each, 0, -1), "list": lambda each: redis.lrange(each, 0, -1),
-            "stream": lambda each: redis.xrange(each),
+            "stream": redis.xrange,
         }[kind](key)  # fmt: skip
         if user_id in f"{key} {held}":
             found.append(key)
@@ -71,14 +71,12 @@ def test_nothing_of_the_user_is_left_and_the_receipt_says_so(
     assert traces(filled.view.redis, "Ann") == []
     assert forgetting.client.get("/v1/users/Bob/risk").status_code == 200
     assert forgetting.client.get("/v1/users/Ann/risk").json()["type"] == "urn:churn:problem:unknown-user"
-    assert [each["where"] for each in receipt["remains"]][0] == f"topic {kafka.events_topic}"
+    assert receipt["remains"][0]["where"] == f"topic {kafka.events_topic}"
     assert "7 days" in receipt["remains"][0]["until"]
     assert filled.view.books().users == 1
 
 
-def test_the_topic_holds_a_marker_between_tombstones_and_the_marker_tells_no_id(
-    forgetting: Any, kafka: Kafka
-) -> None:
+def test_the_topic_holds_a_marker_between_tombstones_and_the_marker_tells_no_id(forgetting: Any, kafka: Kafka) -> None:
     receipt = forgetting.client.delete("/v1/users/Ann").json()
     held = on_topic(kafka)
     assert len({partition for partition, _, _ in held}) == 1

@@ -15,7 +15,12 @@ def test_a_key_is_made_shown_once_and_works(served: Any) -> None:
     assert served.client.get("/v1/users", headers=headers).status_code == 200
     listed = served.client.get("/v1/keys").json()["keys"]
     [mine] = [key for key in listed if key["id"] == made["id"]]
-    assert (mine["name"], mine["scopes"], mine["state"], mine["expires_at"][:10]) == ("CRM", ["read"], "valid", "2018-11-07")
+    assert (mine["name"], mine["scopes"], mine["state"], mine["expires_at"][:10]) == (
+        "CRM",
+        ["read"],
+        "valid",
+        "2018-11-07",
+    )
     assert "key" not in mine
     assert made["key"] not in served.client.get("/v1/keys").text
 

@@ -139,7 +139,16 @@ class TestBacktest:
         assert [raised.came_true for raised in found.raised] == [came_true]
 
     def test_hysteresis_and_cool_down(self) -> None:
-        points = ((0, 0.1, ""), (1, 0.6, ""), (2, 0.45, ""), (3, 0.6, ""), (4, 0.3, ""), (5, 0.6, ""), (9, 0.1, ""), (10, 0.6, ""))
+        points = (
+            (0, 0.1, ""),
+            (1, 0.6, ""),
+            (2, 0.45, ""),
+            (3, 0.6, ""),
+            (4, 0.3, ""),
+            (5, 0.6, ""),
+            (9, 0.1, ""),
+            (10, 0.6, ""),
+        )
         found = self.tried(history(*((day, risk, "low") for day, risk, _ in points)))
         assert [(raised.as_of - T0) // DAY_MS for raised in found.raised] == [1, 10]
         assert [raised.again for raised in found.raised] == [False, True]
@@ -149,7 +158,9 @@ class TestBacktest:
 
     def test_a_rise(self) -> None:
         policy = AlertPolicy(0.3, 0.9, 0.8, 7 * DAY_MS, 1, 0, rise=0.2, rise_ms=2 * DAY_MS)
-        found = self.tried(history((0, 0.1, "low"), (1, 0.25, "low"), (2, 0.31, "low"), (9, 0.55, "low")), policy=policy)
+        found = self.tried(
+            history((0, 0.1, "low"), (1, 0.25, "low"), (2, 0.31, "low"), (9, 0.55, "low")), policy=policy
+        )
         assert [(raised.as_of - T0) // DAY_MS for raised in found.raised] == [2]
 
     def test_every_day_is_there(self) -> None:
@@ -163,7 +174,8 @@ class TestBacktest:
     ) -> None:
         points = history(*((day, risk, "low") for day, risk in sorted(moves)))
         lower, higher = (
-            self.tried(points, policy=AlertPolicy(0.01, each, 1.0, 0, 1, 0)).raised for each in (high, min(1.0, high + 0.1))
+            self.tried(points, policy=AlertPolicy(0.01, each, 1.0, 0, 1, 0)).raised
+            for each in (high, min(1.0, high + 0.1))
         )
         if higher and points[0].risk < high:
             assert lower[0].as_of <= higher[0].as_of
@@ -179,7 +191,13 @@ class TestBacktest:
             scored("8", as_of=first.as_of + 60 * DAY_MS),
         )
         told = served.client.post("/v1/policies/backtest", json={}).json()
-        assert (told["users"], told["of_users"], told["alerts"], told["precision"], told["lead_days"]) == (2, 2, 1, 1.0, 2.0)
+        assert (told["users"], told["of_users"], told["alerts"], told["precision"], told["lead_days"]) == (
+            2,
+            2,
+            1,
+            1.0,
+            2.0,
+        )
         assert told["per_day"]["2018-11-01T00:00:00.000Z"] == 1
         assert "six hours" in told["coarse"]
         assert served.client.post("/v1/policies/backtest", json={"high": 0.99}).json()["alerts"] == 0

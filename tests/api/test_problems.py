@@ -51,8 +51,8 @@ def test_the_unforeseen_is_a_500_without_internals(served: Any, monkeypatch: pyt
     def broken(_: object) -> None:
         raise RuntimeError("secret of the house")
 
-    monkeypatch.setattr(served.context.view, "user", broken)
-    answer = served.client.get("/v1/users/7/risk")
+    monkeypatch.setattr(served.context.view, "history", broken)
+    answer = served.client.get("/v1/users/7/history")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-content-type-options"] == "nosniff"

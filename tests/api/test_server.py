@@ -56,7 +56,7 @@ def test_it_says_where_it_listens_and_stops_soon_even_with_a_request_under_way(
             assert said is not None
             address = httpx.URL(said[1])
             with socket.create_connection((address.host, address.port)) as reader:
-                reader.sendall(b"GET /v1/alerts HTTP/1.1\r\nHost: x\r\n\r\n")
+                reader.sendall(b"GET /v1/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer churn_1_2\r\n\r\n")
                 mute.accept()[0].recv(1)  # the request has reached Redis
                 began_s = time.monotonic()
                 process.send_signal(number)
@@ -73,7 +73,7 @@ def test_it_says_where_it_listens_and_stops_soon_even_with_a_request_under_way(
 def test_a_signal_that_comes_before_the_server_is_up_is_not_lost() -> None:
     server = uvicorn.Server(uvicorn.Config("none"))
     before = signal.getsignal(signal.SIGTERM)
-    with _ending_quietly(server):
+    with _ending_quietly(server, lambda: None):
         signal.raise_signal(signal.SIGTERM)
     assert server.should_exit
     assert signal.getsignal(signal.SIGTERM) == before

@@ -37,4 +37,4 @@ def test_what_the_manual_shows_works(
             exec(compile(here, f"docs/{manual}", "exec"), names)  # noqa: S102 (it is our own)
         names["api"].close()
     if manual == "api.md":
-        assert (tmp_path / "users.csv").read_text().count("\r\n") > 100
+        assert (tmp_path / "users.csv").read_bytes().count(b"\r\n") > 100

@@ -81,9 +81,7 @@ def test_age_and_staleness_follow_the_event_clock(
     assert (found["age_s"], found["stale"]) == (behind_ms / 1000, stale)
 
 
-@pytest.mark.parametrize(
-    ("days", "opened", "cold"), [(0, 0, True), (6.9, 0, True), (7, 0, False), (0, 5, False)]
-)
+@pytest.mark.parametrize(("days", "opened", "cold"), [(0, 0, True), (6.9, 0, True), (7, 0, False), (0, 5, False)])
 def test_somebody_is_cold_for_a_week_unless_their_past_was_opened(
     filled: Any, get: Any, score: Any, days: float, opened: int, cold: bool
 ) -> None:

@@ -56,7 +56,12 @@ class TestFigures:
 class TestLeastChange:
     def test_a_band_is_left_below_its_threshold_times_the_ratio(self) -> None:
         policy = AlertPolicy(0.2, 0.5, 0.8, 0, 0, 0)
-        assert [left_below(policy, band) for band in ("high", "medium", "low", "none")] == [0.4, pytest.approx(0.16), None, None]
+        assert [left_below(policy, band) for band in ("high", "medium", "low", "none")] == [
+            0.4,
+            pytest.approx(0.16),
+            None,
+            None,
+        ]
 
     @given(USERS)
     def test_only_what_a_team_can_influence_is_moved_and_no_further_than_its_end(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,14 @@ T0 = 1_790_000_000_000
 
 @pytest.mark.parametrize(
     ("token", "expected"),
-    [("churn_ab12_x_y-z", "ab12"), ("churn_ab12_", "ab12"), ("churn_ab12", ""), ("other_ab12_x", ""), ("", ""), ("churn__x", "")],
+    [
+        ("churn_ab12_x_y-z", "ab12"),
+        ("churn_ab12_", "ab12"),
+        ("churn_ab12", ""),
+        ("other_ab12_x", ""),
+        ("", ""),
+        ("churn__x", ""),
+    ],
 )
 def test_the_id_within_a_key(token: str, expected: str) -> None:
     assert key_id(token) == expected
@@ -28,8 +34,8 @@ class TestKeys:
         return [T0]
 
     @pytest.fixture
-    def keys(self, redis_client: Any, now: list[int]) -> Iterator[Keys]:
-        yield Keys(redis_client, lambda: now[0])
+    def keys(self, redis_client: Any, now: list[int]) -> Keys:
+        return Keys(redis_client, lambda: now[0])
 
     def test_a_key_has_256_random_bits_and_only_its_hash_is_kept(self, keys: Keys, redis_client: Any) -> None:
         made = {keys.create("x", ["read"])[1] for _ in range(50)}

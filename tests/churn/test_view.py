@@ -599,7 +599,9 @@ def test_an_alert_that_goes_while_they_are_read_is_left_out(view: View) -> None:
 
 @servers
 def test_in_quiet_hours_alerts_wait_and_then_come_in_their_order(view: View) -> None:
-    records = [(0, place, one) for place, one in enumerate((score("7"), score("8"), score("7", 2, 0.9), score("8", 2, 0.9)))]
+    records = [
+        (0, place, one) for place, one in enumerate((score("7"), score("8"), score("7", 2, 0.9), score("8", 2, 0.9)))
+    ]
     view.publish(TOPIC, records, WALL_MS, {0: (0, 4)}, quiet_until_ms=WALL_MS + HOUR_MS)
     assert view.alerts(9) == []
     assert view.books().alerts == 2
@@ -614,7 +616,9 @@ def test_in_quiet_hours_alerts_wait_and_then_come_in_their_order(view: View) -> 
 @servers
 def test_a_moment_is_kept_where_the_risk_has_moved_or_a_week_has_passed(view: View) -> None:
     story = [(0, 0.1), (6, 0.1), (12, 0.14), (18, 0.2), (24, 0.2), (18 + 7 * 24, 0.2), (19 + 7 * 24, 0.6)]
-    publish(view, *(score("7", 1 + place, risk, as_of=NOW_MS + hour * HOUR_MS) for place, (hour, risk) in enumerate(story)))
+    publish(
+        view, *(score("7", 1 + place, risk, as_of=NOW_MS + hour * HOUR_MS) for place, (hour, risk) in enumerate(story))
+    )
     kept = [((moment.as_of - NOW_MS) // HOUR_MS, moment.version) for moment in view.moments("7")]
     assert kept == [(6, 2), (18, 4), (18 + 7 * 24, 6), (19 + 7 * 24, 7)]  # the last one is a change of the band
     assert all(dict(moment.features) == dict(score().features) for moment in view.moments("7"))
@@ -635,7 +639,12 @@ def test_a_user_of_one_point_has_no_moment_which_most_of_a_day_are(view: View) -
 
 @servers
 def test_an_alert_knows_how_far_the_risk_has_risen_and_what_the_model_saw(view: View) -> None:
-    publish(view, score("7", 1, 0.2), score("7", 2, 0.1, as_of=NOW_MS + 6 * HOUR_MS), score("7", 3, 0.7, as_of=NOW_MS + DAY_MS))
+    publish(
+        view,
+        score("7", 1, 0.2),
+        score("7", 2, 0.1, as_of=NOW_MS + 6 * HOUR_MS),
+        score("7", 3, 0.7, as_of=NOW_MS + DAY_MS),
+    )
     [alert] = view.alerts(9)
     assert alert.rise == pytest.approx(0.6)
     assert dict(alert.features) == dict(score().features)

@@ -48,12 +48,23 @@ def test_a_poll_is_sorted_by_what_its_records_are() -> None:
         message(of(replace(ann, version=2)), offset=4), message(marker_record(marker)[1], offset=5),
     ]  # fmt: skip
     found = Polled.of(messages, NOTHING_UNREADABLE)
-    assert [(offset, score.user_id, score.version) for _, offset, score in found.scores] == [(2, "bob", 1), (4, "ann", 2)]
+    assert [(offset, score.user_id, score.version) for _, offset, score in found.scores] == [
+        (2, "bob", 1),
+        (4, "ann", 2),
+    ]
     assert (found.erased, found.markers) == (["ann"], [marker])
 
 
 @pytest.mark.parametrize(
-    "value", [of(SCORE), b'{"forgotten": 7}', b'{"forgotten": "x"}', b'{"forgotten"', b'{"forgotten": "' + b"F" * 32 + b'"}', b""]
+    "value",
+    [
+        of(SCORE),
+        b'{"forgotten": 7}',
+        b'{"forgotten": "x"}',
+        b'{"forgotten"',
+        b'{"forgotten": "' + b"F" * 32 + b'"}',
+        b"",
+    ],
 )
 def test_what_is_no_marker_is_none(value: bytes) -> None:
     assert read_marker(value) is None

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from api.webhooks.addresses import Place, RefusedError, check, parts, resolve
 
 PRIVATE = [
-    "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.5.4", "172.31.255.255", "192.168.1.1", "169.254.169.254",
+    "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1",  # noqa: S104
+    "172.16.5.4", "172.31.255.255", "192.168.1.1", "169.254.169.254",
     "100.64.0.1", "100.100.100.200", "192.0.0.192", "168.63.129.16", "198.18.0.1", "192.0.2.1", "198.51.100.1",
     "203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.88.99.1",
     "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "fec0::1", "2001:db8::1", "100::1",
@@ -53,7 +54,11 @@ def test_an_address_is_judged_alike_in_every_way_that_ipv6_carries_it(address: I
         return False
 
     bits = int(address)
-    carried = [IPv6Address((0xFFFF << 32) | bits), IPv6Address((0x64FF9B << 96) | bits), IPv6Address((0x2002 << 112) | (bits << 80))]
+    carried = [
+        IPv6Address((0xFFFF << 32) | bits),
+        IPv6Address((0x64FF9B << 96) | bits),
+        IPv6Address((0x2002 << 112) | (bits << 80)),
+    ]
     assert {refused(str(each)) for each in carried} == {refused(str(address))}
 
 

@@ -100,9 +100,8 @@ def test_what_fails_is_tried_again_after_five_seconds_with_the_same_id(
     assert eventually(lambda: len(attempts(served, delivery)) == 2)
     first, second = attempts(served, delivery)
     assert (first["status"], second["status"]) == (500, 204)
-    waited_s = (
-        time.mktime(time.strptime(second["at"][:19], "%Y-%m-%dT%H:%M:%S"))
-        - time.mktime(time.strptime(first["at"][:19], "%Y-%m-%dT%H:%M:%S"))
+    waited_s = time.mktime(time.strptime(second["at"][:19], "%Y-%m-%dT%H:%M:%S")) - time.mktime(
+        time.strptime(first["at"][:19], "%Y-%m-%dT%H:%M:%S")
     )
     assert 4 <= waited_s <= 8
 
@@ -202,7 +201,9 @@ def test_killed_20_times_every_alert_arrives_with_its_own_id(
     assert max(by_user.values()) <= 6
 
 
-def test_without_a_secret_key_it_says_what_to_do(filled: Any, tmp_path: Any, small_models: Any, eventually: Any) -> None:
+def test_without_a_secret_key_it_says_what_to_do(
+    filled: Any, tmp_path: Any, small_models: Any, eventually: Any
+) -> None:
     program = Deliver(filled.url, small_models, tmp_path / "deliver.log")
     program._env["CHURN_SECRETS__KEY"] = ""
     program.start()

@@ -68,7 +68,7 @@ def test_a_rotation_is_told_until_when(served: Any, receiver: Receiver) -> None:
     endpoint = made(served, receiver.url)
     rotated = served.client.post(f"/v1/endpoints/{endpoint['id']}/rotate-secret").json()
     assert rotated["secret"] != endpoint["secret"]
-    assert rotated["old_secret_until"] == "2018-11-01T15:33:20.000Z"
+    assert rotated["old_secret_until"] == "2018-11-01T15:33:20.000Z"  # noqa: S105
     served.wall.now_ms += DAY_MS
     assert served.client.get(f"/v1/endpoints/{endpoint['id']}").json()["old_secret_until"] is None
 
@@ -87,12 +87,14 @@ def test_deleted_it_is_gone_with_its_deliveries(filled: Any, served: Any, receiv
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/ping"), ("POST", "/rotate-secret"), ("GET", "/deliveries"),
-        ("POST", "/replay"),
+        ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/ping"), ("POST", "/rotate-secret"),
+        ("GET", "/deliveries"), ("POST", "/replay"),
     ],
 )  # fmt: skip
 def test_an_unknown_one_is_a_problem(served: Any, method: str, path: str) -> None:
-    body = {"json": {"since": "2018-10-01T00:00:00Z"}} if path == "/replay" else {"json": {}} if method == "PATCH" else {}
+    body = (
+        {"json": {"since": "2018-10-01T00:00:00Z"}} if path == "/replay" else {"json": {}} if method == "PATCH" else {}
+    )
     answer = served.client.request(method, f"/v1/endpoints/ep_nothing{path}", **body)
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:churn:problem:unknown-endpoint")
 
