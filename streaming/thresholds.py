@@ -51,6 +51,7 @@ class Thresholds:
         self._policy = policy(self._chosen, model)
         self._following = Following(settings.models, model)
         self._known: set[str] = set()
+        self._told: set[str] = set()
 
     def quiet_until(self, now_ms: int) -> int | None:
         """Until when alerts are kept back, by the wall clock in ms; None while they are not."""
@@ -109,6 +110,8 @@ class Thresholds:
             try:
                 own = policy(self._chosen, bundle.load(self._settings.models, version))
             except ChurnError as error:
-                log.warning("scores are judged by the model in use", scored_by=version, reason=str(error))
+                if version not in self._told:
+                    log.warning("scores are judged by the model in use", scored_by=version, reason=str(error))
+                self._told.add(version)
                 own = self._policy
             view.know(version, own)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
+from churn.demo.door import secret_key
 from churn.demo.plan import Plan
 from churn.server import HOST
 from churn.settings import Kafka, Redis, Settings
@@ -35,15 +34,6 @@ _OPEN_REDIS = {f"CHURN_REDIS__{name.upper()}": "" for name in Redis.model_fields
 def own_kafka(settings: Settings, bootstrap: str) -> Kafka:
     """The topics of the settings, on the demo's one broker."""
     return settings.kafka.model_copy(update={"bootstrap": bootstrap, "replication": 1, **_OPEN_KAFKA})
-
-
-def secret_key(folder: Path) -> Path:
-    """The file with the demo's secret key, which is made when it is not there; for its owner alone."""
-    file = folder / "secret_key"
-    if not file.exists():
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(secrets.token_urlsafe(32) + "\n")
-    return file
 
 
 def variables(plan: Plan, settings: Settings, folder: Path, bootstrap: str, redis_url: str) -> dict[str, str]:

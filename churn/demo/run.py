@@ -14,9 +14,9 @@ from typing import Any
 
 from churn import bundle, jars, java, topics
 from churn.child import in_use
-from churn.clock import wall_clock
 from churn.demo import data
 from churn.demo.announcement import announced, announcement
+from churn.demo.door import make_secret_key, opened
 from churn.demo.end import End
 from churn.demo.environment import own_kafka, variables
 from churn.demo.figures import NOTHING, Figures, closing, look
@@ -27,10 +27,8 @@ from churn.demo.sender import Sender
 from churn.demo.servers import Servers
 from churn.demo.traffic import Traffic, traffic
 from churn.errors import ChurnError
-from churn.keys import SCOPES, Keys
 from churn.locks import claim
 from churn.server import free_port, is_free
-from churn.sessions import Sessions
 from churn.settings import Settings
 from churn.signals import Stopped
 from churn.view import View
@@ -41,9 +39,6 @@ WAIT = ("--wait", "3600")
 
 # What a signal has to wait for, one after the other: less than 15 s in all.
 _SENDER_STOP_S, _PROGRAMS_STOP_S, _SERVERS_STOP_S = 2.0, 6.0, 3.0
-
-LINK_S = 24 * 3600
-"""How long the link to the console may be used, once."""
 
 _SETTLE_S = 4.0
 _LOOK_S = 1.0
@@ -121,6 +116,7 @@ class Demo:
                     "End them, or choose another folder with --var.",
                 )
         data.empty(self._folder)
+        make_secret_key(self._folder)
         home = java.java_home(java.cache_dir())
         self._java = java.release(home)
         return home, jars.ensure(jars.FOLDER, home / "bin" / "java", self._tell)
@@ -152,10 +148,9 @@ class Demo:
             self._say("At this speed nobody who is silent is scored again: heartbeats would come too late.")
         sender = Sender(events, kafka, self._plan.speed, self._sent)
         url = f"http://127.0.0.1:{programs.port('serve')}/"
-        key, token = Keys(view.redis, wall_clock).create("demo", SCOPES)
+        token, link = opened(view.redis)
         with announced(self._settings.var, url, token, kafka.bootstrap, servers.valkey.url):
             self._say(f"API key, for everything: {token}")
-            link = Sessions(view.redis).link(key.id, LINK_S)
             self._say(f"Open {url}sign-in?link={link} to see who is at risk. Ctrl-C ends the demo.")
             self._stream(sender, wait)
 

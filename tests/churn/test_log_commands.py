@@ -53,6 +53,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("streaming.bootstrap.keep", lambda *_: asked.append("sum"))
     monkeypatch.setattr("streaming.open_balances.open_balances", send)
     monkeypatch.setattr("churn.topics.ensure", lambda _: asked.append("look at Kafka"))
+    monkeypatch.setattr("churn.forgotten.known", lambda _: SimpleNamespace(holds=lambda _: False))
     return asked
 
 

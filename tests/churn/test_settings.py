@@ -112,7 +112,7 @@ def test_the_examples_are_valid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     text = (PROJECT / "conf" / "churn.toml").read_text()
     examples = re.sub(r"^# ([a-z_]+ = )", r"\1", text, flags=re.MULTILINE)
     # A password and its file are two ways of one thing; some examples stand for a connection with TLS.
-    examples = re.sub(r"^(sasl_)?password = .*\n", "", examples, flags=re.MULTILINE)
+    examples = re.sub(r"^((sasl_)?password|key) = .*\n", "", examples, flags=re.MULTILINE)
     examples = examples.replace('"PLAINTEXT"\n', '"SASL_SSL"\n').replace('"redis://', '"rediss://')
     (tmp_path / "all.toml").write_text(examples)
     monkeypatch.setenv("CHURN_CONFIG", str(tmp_path / "all.toml"))

@@ -49,4 +49,5 @@ def test_every_port_has_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in PORT_VARIABLES.values():
         monkeypatch.setenv(name, "4711")
     read = configuration.load()
-    assert read.api.port == read.stream.metrics_port == read.publish.metrics_port == 4711
+    ports = read.stream.metrics_port, read.publish.metrics_port, read.webhooks.metrics_port, read.api.port
+    assert ports == (4711,) * 4

@@ -63,6 +63,7 @@ def pretended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretended:
         monkeypatch.setattr(MODULE, name, lambda *_: everything)
     seen = dataclasses.replace(NOTHING, sent=10, books=Books(events_opened=1))
     monkeypatch.setattr(MODULE, "look", lambda *_: seen)
+    monkeypatch.setattr(MODULE, "opened", lambda _: ("churn_key", "link"))
     monkeypatch.setattr(MODULE, "_LOOK_S", 0.01)
     monkeypatch.setattr(MODULE, "traffic", lambda *_: _Given(Traffic(tmp_path, 0, iter(()), endless=True)))
     monkeypatch.setattr("churn.java.java_home", lambda _: tmp_path)
