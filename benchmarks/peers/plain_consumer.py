@@ -58,8 +58,7 @@ def run(settings: Settings, options: argparse.Namespace, stopping: threading.Eve
     view = View.connect(settings.redis.url)
     Thresholds(settings, model).prepare(view)
     topic = settings.kafka.events_topic
-    durable: Keeper | None = InRedis(settings.redis.url, topic) if options.durable else None
-    keeper = durable or InMemory(view, topic, options.epoch)
+    keeper = InRedis(settings.redis.url, topic) if options.durable else InMemory(view, topic, options.epoch)
     reader = CLIENTS[options.client](settings.kafka, keeper.positions, options.share or 0, options.processes)
     counting = Counting(None if options.no_dedupe else identities(settings, reader))
     keeper.restore(counting, reader.partitions)
