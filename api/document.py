@@ -28,7 +28,9 @@ async def openapi_document(request: Request) -> JSONResponse:
 def openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's document with the schema of a problem, to which every documented problem refers."""
     if app.openapi_schema is None:
-        document: dict[str, Any] = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        document: dict[str, Any] = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
         schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas = document["components"]["schemas"]
         schemas |= schema.pop("$defs") | {"Problem": schema}

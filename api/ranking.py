@@ -61,7 +61,9 @@ class Filters(BaseModel):
 
 
 _CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {"example": kept(examples.USERS)}, "text/csv": {"example": examples.USERS_CSV}}}
+    200: {
+        "content": {"application/json": {"example": kept(examples.USERS)}, "text/csv": {"example": examples.USERS_CSV}}
+    }
 }
 
 
