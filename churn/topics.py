@@ -46,19 +46,24 @@ def connect(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS) -> KafkaAdminC
     return _opened(KafkaAdminClient, kafka, bootstrap_timeout_ms=timeout_ms)
 
 
-def producer(kafka: Kafka, timeout_ms: int = BOOTSTRAP_TIMEOUT_MS, **options: Any) -> KafkaProducer:
+def producer(kafka: Kafka, timeout_ms: int | None = None, **options: Any) -> KafkaProducer:
     """An idempotent producer that waits for every replica.
 
     Args:
         kafka: where to.
-        timeout_ms: how long to look for a broker.
+        timeout_ms: how long to look for a broker, None for `BOOTSTRAP_TIMEOUT_MS`.
         options: more of kafka-python's, such as `linger_ms`.
 
     Raises:
         ChurnError: no broker answers, or it does not let us in.
     """
     return _opened(
-        KafkaProducer, kafka, bootstrap_timeout_ms=timeout_ms, acks="all", enable_idempotence=True, **options
+        KafkaProducer,
+        kafka,
+        bootstrap_timeout_ms=timeout_ms or BOOTSTRAP_TIMEOUT_MS,
+        acks="all",
+        enable_idempotence=True,
+        **options,
     )
 
 

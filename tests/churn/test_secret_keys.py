@@ -28,7 +28,9 @@ def test_an_older_key_still_reads_and_the_first_one_writes() -> None:
     assert both.markers("7") == [*SecretKeys([KEY]).markers("7"), *before.markers("7")]
 
 
-@pytest.mark.parametrize("broken", ["", "x", "gAAAAA", SecretKeys([OLDER]).encrypt("x")])
+@pytest.mark.parametrize(
+    "broken", ["", "x", "gAAAAA", SecretKeys([OLDER]).encrypt("x")], ids=["empty", "short", "cut", "foreign"]
+)
 def test_what_another_key_wrote_is_one_sentence(broken: str) -> None:
     with pytest.raises(ChurnError, match="another secret key"):
         SecretKeys([KEY]).decrypt(broken)

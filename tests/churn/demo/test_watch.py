@@ -110,7 +110,7 @@ def test_whatever_fails_ends_it(pretended: Pretended, tmp_path: Path, what: str)
     with pytest.raises(ChurnError) as caught:
         going(tmp_path / "var", lambda _: pretended.wrong.setdefault(what, failure))
     assert caught.value is failure
-    assert pretended.did == ["", "serve", "stream", "publish", "train", "stop", "stop"]
+    assert pretended.did == ["", "serve", "stream", "publish", "deliver", "train", "stop", "stop"]
     assert not (tmp_path / "var" / "demo.json").exists()
 
 
