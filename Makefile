@@ -27,8 +27,8 @@ check: setup ## Format, lint, types, floor plan and the tests that need no JVM: 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 2
-	@# Three processes share two cores: more threads in each would only wait for one another.
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 3 --dist worksteal --hypothesis-profile=quick -m "not servers and not spark" --no-header
+	@# Two processes, two cores: more threads in each would only wait for one another.
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal --hypothesis-profile=quick -m "not servers and not spark" --no-header
 
 bench: setup .venv-bench/.ready ## Measure everything on a quiet machine, two hours, or in ten minutes: make bench QUICK=1
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)

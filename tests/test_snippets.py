@@ -70,7 +70,7 @@ def test_the_receiver_in_node(kind: str, good: bool, tmp_path: Path) -> None:
     assert (done.returncode == 0) is good, done.stderr
 
 
-@pytest.mark.servers  # it starts none, but a compiler takes as long
+@pytest.mark.servers
 def test_the_receiver_in_go(tmp_path: Path) -> None:
     go = shutil.which("go") or pytest.skip("go is not installed")
     [code] = blocks("webhooks.md", "go")

@@ -36,6 +36,7 @@ def test_a_host_of_another_machine_is_refused() -> None:
         listen("192.0.2.1", 0)
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_where_it_listens_and_stops_soon_even_with_a_request_under_way(
     number: signal.Signals, tmp_path: Path, eventually: Callable[..., bool]

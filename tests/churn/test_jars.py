@@ -278,6 +278,7 @@ def start(bench: Bench) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", PROCESS, bench.root], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.servers
 def test_a_setup_that_is_killed_leaves_nothing_half(bench: Bench, eventually: Callable[..., bool]) -> None:
     bench.tell("slow", "60")
     with start(bench) as process:
@@ -295,6 +296,7 @@ def test_a_setup_that_is_killed_leaves_nothing_half(bench: Bench, eventually: Ca
     assert list(bench.jars_dir.glob(".part-*")) == []
 
 
+@pytest.mark.servers
 def test_two_at_once_download_once(bench: Bench, eventually: Callable[..., bool]) -> None:
     bench.tell("slow", "1")
     with start(bench) as one, start(bench) as two:

@@ -63,6 +63,7 @@ def taken() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
+@pytest.mark.servers
 def test_a_server_whose_port_was_taken_in_between_listens_on_another(
     programs: Programs, taken: int, eventually: Callable[..., bool]
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_server_whose_port_was_taken_in_between_listens_on_another(
     programs.stop(5)
 
 
+@pytest.mark.servers
 def test_metrics_whose_port_was_taken_are_served_on_another(
     programs: Programs, taken: int, eventually: Callable[..., bool]
 ) -> None:
@@ -96,6 +98,7 @@ def test_metrics_whose_port_was_taken_are_served_on_another(
     programs.stop(0)
 
 
+@pytest.mark.servers
 def test_a_port_that_stays_taken_is_told(
     programs: Programs, taken: int, eventually: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:

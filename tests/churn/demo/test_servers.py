@@ -28,6 +28,7 @@ def pair(tmp_path: Path, eventually: Callable[..., bool]) -> Servers:
     return both
 
 
+@pytest.mark.servers
 def test_they_are_stopped_together(pair: Servers) -> None:
     began_s = time.monotonic()
     pair.stop(1.0)
