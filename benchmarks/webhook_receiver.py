@@ -53,6 +53,7 @@ def receiver(healthy: int, hangs: bool) -> Iterator[Receiver]:
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(theirs, healthy, hangs), daemon=True)
     process.start()
+    theirs.close()  # so that one that cannot start is an end of file, and no endless wait
     try:
         yield Receiver([f"http://127.0.0.1:{port}/hook" for port in ours.recv()], ours)
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import onnxruntime
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from churn import calibration
 from churn.bundle import Bundle, reading
-from churn.features import FEATURES, Driver
+from churn.features import FEATURES, NAMES, Driver
 from churn.outcomes import OUTCOMES
 from churn.phrases import phrase
 
@@ -25,6 +25,8 @@ Matrix = NDArray[np.float64]
 DRIVERS: tuple[Driver, ...] = get_args(Driver)
 
 _LOGGED = [place for place, feature in enumerate(FEATURES) if feature.transform == "log1p"]
+# One row per driver: which features are its own.
+_OF_DRIVER = np.array([[feature.driver == driver for feature in FEATURES] for driver in DRIVERS])
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,27 @@ class Risks:
         return self.p_cancel + self.p_lapse
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """What one driver does to a user's risk.
 
     Attributes:
         driver: the category.
         difference: risk now, less the risk with this driver as it is to be compared with. Positive raises the risk.
-        words: the user's figure and the other one, in words.
+        features: the user's raw values by name.
+        other: those that they are compared with.
+        beside: what the others are called.
     """
 
     driver: Driver
     difference: float
-    words: str
+    features: Mapping[str, float]
+    other: Mapping[str, float]
+    beside: Literal["typical", "before"]
+
+    @property
+    def words(self) -> str:
+        """The user's figure and the other one. Made when asked for: most reasons are too small to be told."""
+        return phrase(self.driver, self.features, self.other, self.beside)
 
 
 class Explainer:
@@ -94,12 +104,12 @@ class Explainer:
 
     def risks(self, users: Sequence[Mapping[str, float]]) -> list[float]:
         """The risk of each of some users, by their raw values by name."""
-        rows = [[features[feature.name] for feature in FEATURES] for features in users]
-        return [float(risk) for risk in self.scores(np.array(rows, dtype=np.float64)).risk]
+        risks: list[float] = self.scores(_values(users)).risk.tolist()
+        return risks
 
     def chances(self, features: Mapping[str, float]) -> tuple[float, float]:
         """p_cancel and p_lapse of one user, by raw values by name."""
-        risks = self.scores(np.array([[features[feature.name] for feature in FEATURES]], dtype=np.float64))
+        risks = self.scores(_values([features]))
         return float(risks.p_cancel[0]), float(risks.p_lapse[0])
 
     def reasons(self, features: Mapping[str, float], against: Mapping[str, float] | None = None) -> list[Reason]:
@@ -116,22 +126,19 @@ class Explainer:
         if not users:
             return []
         others = [self.reference if against is None else against for _, against in users]
-        rows = [_occluded(features, other) for (features, _), other in zip(users, others, strict=True)]
-        risks = self.scores(np.concatenate(rows)).risk.reshape(len(users), 1 + len(DRIVERS))
+        rows = _occluded(_values([features for features, _ in users]), _values(others))
+        risks = self.scores(rows).risk.reshape(len(users), 1 + len(DRIVERS))
+        differences: list[list[float]] = (risks[:, :1] - risks[:, 1:]).tolist()
         return [
-            _sorted_reasons(risk, features, other, "typical" if against is None else "before")
-            for risk, (features, against), other in zip(risks, users, others, strict=True)
+            sorted(
+                (
+                    Reason(driver, difference, features, other, "typical" if against is None else "before")
+                    for driver, difference in zip(DRIVERS, mine, strict=True)
+                ),
+                key=lambda reason: -abs(reason.difference),
+            )
+            for mine, (features, against), other in zip(differences, users, others, strict=True)
         ]
-
-
-def _sorted_reasons(
-    risk: Matrix, features: Mapping[str, float], other: Mapping[str, float], beside: str
-) -> list[Reason]:
-    found = [
-        Reason(driver, float(risk[0] - risk[place]), phrase(driver, features, other, beside))
-        for place, driver in enumerate(DRIVERS, 1)
-    ]
-    return sorted(found, key=lambda reason: -abs(reason.difference))
 
 
 def _chance(session: onnxruntime.InferenceSession, inputs: NDArray[np.float32]) -> Matrix:
@@ -148,10 +155,12 @@ def model_inputs(features: Matrix) -> NDArray[np.float32]:
     return inputs.astype(np.float32)
 
 
-def _occluded(features: Mapping[str, float], other: Mapping[str, float]) -> Matrix:
-    """The user as they are, and below once per driver with that driver's features replaced."""
-    rows: Sequence[Mapping[str, float]] = [
-        features,
-        *({f.name: (other if f.driver == driver else features)[f.name] for f in FEATURES} for driver in DRIVERS),
-    ]
-    return np.array([[row[feature.name] for feature in FEATURES] for row in rows], dtype=np.float64)
+def _values(users: Sequence[Mapping[str, float]]) -> Matrix:
+    """Raw values by name as rows, in the order of the table."""
+    return np.array([[features[name] for name in NAMES] for features in users], dtype=np.float64)
+
+
+def _occluded(users: Matrix, others: Matrix) -> Matrix:
+    """Each user as they are, and below once per driver with that driver's features replaced."""
+    changed = np.where(_OF_DRIVER, others[:, None, :], users[:, None, :])
+    return np.concatenate([users[:, None, :], changed], axis=1).reshape(-1, len(NAMES))

@@ -72,6 +72,7 @@ def made(folder: Path, rows: DataFrame, candidate: Any, calibrations: dict[str, 
         "features": {"hash": bundle.table_hash(), "table": bundle.feature_rows()},
         "calibration": {outcome: calibration.to_card(calibrations[outcome]) for outcome in OUTCOMES},
         "reference": dict.fromkeys(NAMES, 1.0),
+        "labels": {"horizon_days": 14},
     }
     return bundle.seal(folder, json.loads(json.dumps(card)))
 
