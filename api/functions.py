@@ -9,7 +9,7 @@ import redis
 
 from churn.redis_functions import called
 
-_PARTS = ("callers.lua", "new_users.lua")
+_PARTS = ("callers.lua", "look_up.lua", "new_users.lua")
 
 
 def call(client: redis.Redis, name: str, *arguments: Any) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from api import functions
 from api.explainers import Explainers
 from churn.explain import Reason
 from churn.features import NAMES, Driver
 from churn.marks import Kind, Mark, Marks
+from churn.scores import Score
 from churn.settings import DAY_MS
 from churn.view import UserScore, View
 from churn.view_records import point, user_score
@@ -70,40 +71,25 @@ class Risks:
         Raises:
             redis.RedisError: Redis does not serve.
         """
-        pipe = self._view.redis.pipeline()  # one transaction: a score and its features are of one moment
-        for user_id in user_ids:
-            pipe.hgetall(f"churn:user:{user_id}")
-            pipe.get(f"churn:features:{user_id}")
-            pipe.zrevrank("churn:ranking", user_id)
-            pipe.hgetall(f"churn:marks:{user_id}")
-            pipe.zrange(f"churn:history:{user_id}", 0, 0)
-        pipe.zcard("churn:ranking")
-        pipe.get("churn:clock")
-        *found, ranked, clock = pipe.execute()
+        ranked, clock, *found = functions.call(self._view.redis, "churn_look_up", *user_ids)
         users = [
-            user_score(user_id, found[5 * place], found[5 * place + 1]) if found[5 * place] else None
-            for place, user_id in enumerate(user_ids)
+            user_score(user_id, _fields(score), features) if score else None
+            for user_id, (score, features, *_) in zip(user_ids, found, strict=True)
         ]
-        reasons = self._reasons(users)
         return [
             None
             if user is None
-            else self._risk(user, found[5 * place + 2 :][:3], reasons[place], ranked, int(clock or 0))
-            for place, user in enumerate(users)
+            else Risk(
+                user=user,
+                rank=None if place is None else place + 1,
+                ranked=max(1, ranked),
+                marks=self._marks.read(_fields(marks)),
+                reasons=reasons,
+                cold=_cold(user.score, oldest),
+                age_ms=max(0, int(clock or 0) - user.score.as_of),
+            )
+            for user, (_, _, place, marks, oldest), reasons in zip(users, found, self._reasons(users), strict=True)
         ]
-
-    def _risk(self, user: UserScore, read: list[Any], reasons: list[Reason] | None, ranked: int, clock_ms: int) -> Risk:
-        place, marks, first = read
-        known_since = point(first[0]).as_of if first else user.score.as_of
-        return Risk(
-            user=user,
-            rank=None if place is None else place + 1,
-            ranked=max(1, ranked),
-            marks=self._marks.read(marks),
-            reasons=reasons,
-            cold=user.score.opened == 0 and user.score.as_of - known_since < COLD_MS,
-            age_ms=max(0, clock_ms - user.score.as_of),
-        )
 
     def _reasons(self, users: Sequence[UserScore | None]) -> list[list[Reason] | None]:
         """Of all users, each by the model that scored them; one run a model."""
@@ -119,3 +105,13 @@ class Risks:
                 for place, reasons in zip(places, explainer.reasons_of(features), strict=True):
                     found[place] = reasons
         return found
+
+
+def _fields(flat: list[str]) -> dict[str, str]:
+    """A hash out of fields and values in turn."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _cold(score: Score, oldest: list[str]) -> bool:
+    known_since = point(oldest[0]).as_of if oldest else score.as_of
+    return score.opened == 0 and score.as_of - known_since < COLD_MS

@@ -12,6 +12,7 @@ Clock = Callable[[], int]
 """The wall clock: ms since 1970, UTC."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _UNITS = ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"))
 
 
@@ -22,8 +23,7 @@ def rfc3339(time_ms: int) -> str:
     '2018-10-01T00:01:57.005Z'
     """
     # Whole numbers all the way: a float of seconds would lose milliseconds.
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return (_NAIVE_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds") + "Z"
 
 
 def parsed(text: Any) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import onnxruntime
@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from churn import calibration
 from churn.bundle import Bundle, reading
-from churn.features import FEATURES, NAMES, Driver
+from churn.features import FEATURES, NAMES, Driver, Feature
 from churn.outcomes import OUTCOMES
-from churn.phrases import phrase
-
-Matrix = NDArray[np.float64]
+from churn.phrases import Matrix, phrase, telling
 
 DRIVERS: tuple[Driver, ...] = get_args(Driver)
 
@@ -48,21 +46,23 @@ class Reason(NamedTuple):
     Attributes:
         driver: the category.
         difference: risk now, less the risk with this driver as it is to be compared with. Positive raises the risk.
-        features: the user's raw values by name.
-        other: those that they are compared with.
-        beside: what the others are called.
+        feature: the one of this driver that differs most.
+        value: the user's own, raw.
+        other: what it is compared with.
+        beside: what that is called: `typical`, `before`.
     """
 
     driver: Driver
     difference: float
-    features: Mapping[str, float]
-    other: Mapping[str, float]
-    beside: Literal["typical", "before"]
+    feature: Feature
+    value: float
+    other: float
+    beside: str
 
     @property
     def words(self) -> str:
         """The user's figure and the other one. Made when asked for: most reasons are too small to be told."""
-        return phrase(self.driver, self.features, self.other, self.beside)
+        return phrase(self.feature, self.value, self.other, self.beside)
 
 
 class Explainer:
@@ -126,18 +126,23 @@ class Explainer:
         if not users:
             return []
         others = [self.reference if against is None else against for _, against in users]
-        rows = _occluded(_values([features for features, _ in users]), _values(others))
-        risks = self.scores(rows).risk.reshape(len(users), 1 + len(DRIVERS))
-        differences: list[list[float]] = (risks[:, :1] - risks[:, 1:]).tolist()
+        values, compared = _values([features for features, _ in users]), _values(others)
+        risks = self.scores(_occluded(values, compared)).risk.reshape(len(users), 1 + len(DRIVERS))
+        differences = risks[:, :1] - risks[:, 1:]
         return [
-            sorted(
-                (
-                    Reason(driver, difference, features, other, "typical" if against is None else "before")
-                    for driver, difference in zip(DRIVERS, mine, strict=True)
-                ),
-                key=lambda reason: -abs(reason.difference),
+            [
+                Reason(DRIVERS[d], by_driver[d], FEATURES[places[d]], mine[places[d]], theirs[places[d]], beside)
+                for d in order
+            ]
+            for order, by_driver, places, mine, theirs, beside in zip(
+                np.argsort(-np.abs(differences), axis=1, kind="stable").tolist(),
+                differences.tolist(),
+                telling(values, compared).tolist(),
+                values.tolist(),
+                compared.tolist(),
+                ["typical" if against is None else "before" for _, against in users],
+                strict=True,
             )
-            for mine, (features, against), other in zip(differences, users, others, strict=True)
         ]
 
 

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from churn.features import FEATURES, Driver, Feature
 from churn.settings import DAY_MS
 
+Matrix = NDArray[np.float64]
 
-def phrase(driver: Driver, features: Mapping[str, float], other: Mapping[str, float], beside: str) -> str:
-    """The figures of a driver that differ most, such as `2.6 adverts a day lately; typical 0.4`.
+
+def telling(values: Matrix, others: Matrix) -> NDArray[np.intp]:
+    """Which feature of each driver differs most, as people see it: from 0 to 1 an hour is more than from 100 to 101.
+
+    Of two that differ as much, it is the one over the longer time.
 
     Args:
-        driver: the category.
-        features: raw values by name.
-        other: the values to compare with.
-        beside: what those are called: `typical`, `before`.
+        values: raw values, one row per user, columns in the order of the feature table.
+        others: what they are compared with, likewise.
+
+    Returns:
+        Places in the feature table, one row per user, one column per driver.
     """
-    farthest, chosen = -1.0, _LONGEST_FIRST[driver][0]
-    for feature in _LONGEST_FIRST[driver]:
-        scale = _SCALE[feature.name]
-        mine, theirs = features[feature.name] * scale, other[feature.name] * scale
-        # As people see it: from 0 to 1 an hour is more than from 100 to 101.
-        distance = abs(mine - theirs) / (1 + max(mine, theirs))
-        if distance > farthest:
-            farthest, chosen = distance, feature
-    value, compared = _said(chosen, features[chosen.name]), _number(chosen, other[chosen.name])
-    return f"{value}; {beside} {compared}"
+    mine, theirs = values[:, _LONGEST_FIRST] * _SCALES, others[:, _LONGEST_FIRST] * _SCALES
+    distances = np.abs(mine - theirs) / (1 + np.maximum(mine, theirs))
+    places: NDArray[np.intp] = np.where(_OF_DRIVER, distances[:, None, :], -1.0).argmax(axis=2)
+    return _LONGEST_FIRST[places]
+
+
+def phrase(feature: Feature, value: float, other: float, beside: str) -> str:
+    """A figure and what it is compared with, such as `2.6 adverts a day lately; typical 0.4`.
+
+    Args:
+        feature: what the values are of.
+        value: raw.
+        other: the one to compare with.
+        beside: what that is called: `typical`, `before`.
+    """
+    return f"{_said(feature, value)}; {beside} {_number(feature, other)}"
 
 
 def _scale(feature: Feature) -> float:
@@ -38,11 +51,9 @@ def _scale(feature: Feature) -> float:
 
 
 _SCALE = {feature.name: _scale(feature) for feature in FEATURES}
-# Of two that differ as much, the one over the longer time is told.
-_LONGEST_FIRST: dict[Driver, list[Feature]] = {
-    driver: sorted((f for f in FEATURES if f.driver == driver), key=lambda f: -f.half_life_days)
-    for driver in get_args(Driver)
-}
+_LONGEST_FIRST = np.argsort([-feature.half_life_days for feature in FEATURES], kind="stable")
+_SCALES = np.array([_SCALE[FEATURES[place].name] for place in _LONGEST_FIRST])
+_OF_DRIVER = np.array([[FEATURES[place].driver == driver for place in _LONGEST_FIRST] for driver in get_args(Driver)])
 
 
 def _said(feature: Feature, value: float) -> str:

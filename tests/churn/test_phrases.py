@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from churn.explain import DRIVERS
 from churn.features import FEATURES, NAMES, Driver
-from churn.phrases import phrase
+from churn.phrases import phrase, telling
 
 NOTHING = dict.fromkeys(NAMES, 0.0)
 RATE = next(feature.rate_per_day for feature in FEATURES if feature.name == "adverts_14d")
@@ -24,9 +26,16 @@ RATE = next(feature.rate_per_day for feature in FEATURES if feature.name == "adv
 def test_the_users_figure_beside_the_typical_one(
     driver: Driver, mine: dict[str, float], theirs: dict[str, float], words: str
 ) -> None:
-    assert phrase(driver, NOTHING | mine, NOTHING | theirs, "typical") == words
+    assert told(driver, mine, theirs, "typical") == words
 
 
 def test_the_figure_that_differs_most_is_told() -> None:
-    mine, theirs = NOTHING | {"thumbs_down_3d": 9.0}, NOTHING | {"thumbs_up_14d": 0.1}
-    assert phrase("satisfaction", mine, theirs, "before").endswith("thumbs down a day in the last days; before 0.0")
+    words = told("satisfaction", {"thumbs_down_3d": 9.0}, {"thumbs_up_14d": 0.1}, "before")
+    assert words.endswith("thumbs down a day in the last days; before 0.0")
+
+
+def told(driver: Driver, mine: dict[str, float], theirs: dict[str, float], beside: str) -> str:
+    """What is said of the first of two users; the other, who differs in nothing, is only beside it."""
+    values, others = ([[(NOTHING | some)[name] for name in NAMES], [0.0] * len(NAMES)] for some in (mine, theirs))
+    place = telling(np.array(values), np.array(others))[0, DRIVERS.index(driver)]
+    return phrase(FEATURES[place], values[0][place], others[0][place], beside)
