@@ -61,13 +61,15 @@ class AlertFeed:
         self._listeners: set[Listener] = set()
         self._place = 0
         self._task: asyncio.Task[None] | None = None
+        self._beginning = asyncio.Lock()
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[tuple[Listener, int]]:
         """A listener, and the place in the order of alerts from behind which it is told."""
-        if self._task is None:
-            self._place = await asyncio.to_thread(self._last_place)
-            self._task = asyncio.create_task(self._run())
+        async with self._beginning:  # of many that come at once, one begins
+            if self._task is None:
+                self._place = await asyncio.to_thread(self._last_place)
+                self._task = asyncio.create_task(self._run())
         listener = Listener()
         self._listeners.add(listener)
         API_LISTENERS.set(len(self._listeners))

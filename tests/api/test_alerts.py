@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import httpx
 import pytest
 
 from api import alert_feed
-from api.alert_feed import Listener
+from api.alert_feed import AlertFeed, Listener
 from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
 
@@ -190,6 +191,26 @@ class TestStream:
         with self.listening(served), self.listening(served), self.listening(served):
             self._wait_for_listeners(served, 3, eventually)
             assert eventually(lambda: filled.view.redis.pubsub_numsub("churn:alerted")[0][1] == 1)
+
+    def test_of_many_that_come_at_once_one_begins(self) -> None:
+        begun: list[int] = []
+
+        class View:
+            def alert_ids(self, before: int | None, most: int) -> list[tuple[str, int]]:
+                begun.append(most)
+                return []
+
+        def away() -> Any:
+            raise OSError
+
+        async def come() -> None:
+            feed = AlertFeed(View(), None, away)  # type: ignore[arg-type]
+            async with AsyncExitStack() as stack:
+                await asyncio.gather(*(stack.enter_async_context(feed.listening()) for _ in range(20)))
+                feed.end()
+
+        asyncio.run(come())
+        assert len(begun) == 1
 
     def test_it_ends_soon_when_the_server_stops(self, filled: Any, served: Any, eventually: Any) -> None:
         with self.listening(served) as lines:
