@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import api, backlog, growth, latency, recovery, workload
+from benchmarks import api, backlog, deliveries, filled_view, growth, latency, recovery, workload
 from benchmarks.contestants import BACKLOG, LIVE, Contestant, product
 from benchmarks.results import FOLDER, Results
 from benchmarks.stand import Stand, train
@@ -216,17 +216,17 @@ def measure_recovery(bench: Bench) -> None:
 def measure_api(bench: Bench) -> None:
     """`api.<figure>`."""
     protocol = (
-        f"One `churn serve`, one `churn deliver`, {api.USERS:,} users; clients and receivers on the same machine. "
-        f"An open loop at 500 requests a second, and for deliveries at {api.RATE:.0f} alerts a second to "
-        f"{api.HEALTHY} endpoints."
+        f"One `churn serve`, one `churn deliver`, {filled_view.USERS:,} users; clients and receivers beside them. "
+        f"An open loop at 500 requests a second, and for deliveries at {deliveries.RATE:.0f} alerts a second to "
+        f"{deliveries.HEALTHY} endpoints."
     )
     bench.results.begin("api", protocol)
     runs = []
     for _ in range(bench.size.runs):
         with Stand(bench.models) as stand:
-            view = api.fill(stand)
+            view = filled_view.fill(stand)
             found = api.measure_requests(view) | api.measure_listeners(view)
-            found |= api.measure_deliveries(view) | api.measure_outage(view)
+            found |= deliveries.measure(view) | api.measure_outage(view)
         say(f"API: { {name: round(value, 1) for name, value in found.items()} }")
         runs.append(found)
     bench.results.note_all("api", runs)

@@ -1,127 +1,22 @@
-"""What the API and the webhooks can take: one `churn serve`, one `churn deliver`, on a view of 10,000 users."""
+"""What the API can take: one `churn serve` on a view of 10,000 users."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import statistics
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
+import psutil
 
+from benchmarks.filled_view import View, serving
 from benchmarks.http_load import Address, closed_loop, connections, open_loop
-from benchmarks.stand import Stand, wait_until
-from benchmarks.webhook_receiver import Receiver, receiver
-from churn import bundle
-from churn.child import Child
-from churn.clock import wall_clock
-from churn.embedded import free_port
-from churn.explain import Explainer
-from churn.features import NAMES
-from churn.keys import Keys
-from churn.outcomes import AlertPolicy, HeartbeatPolicy
-from churn.scores import Score
-from churn.settings import DAY_MS
 
-USERS = 10_000
 CLIENTS = 16
 LISTENERS = 2_000
 ALERTS = 20
-HEALTHY = 5
-RATE = 100.0
-"""Alerts a second: with five healthy endpoints 500 deliveries."""
-SECRET = "a secret of this benchmark and of nothing else"  # noqa: S105 (of a server that lives as long as it)
-T0 = 1_541_000_000_000
-
-
-@dataclass
-class View:
-    """A filled view, and whoever is raised next."""
-
-    stand: Stand
-    explainer: Explainer
-    offset: int = 0
-    raised: int = 0
-    epoch: int = 1
-    users: list[str] = field(default_factory=list)
-
-    def publish(self, scores: list[Score]) -> None:
-        """Adds scores as publish does."""
-        for at in range(0, len(scores), 500):
-            some = scores[at : at + 500]
-            records = [(0, self.offset + place, score) for place, score in enumerate(some)]
-            read = {0: (self.offset, self.offset + len(some))}
-            self.stand.view.publish("scores", records, wall_clock(), read)
-            self.offset += len(some)
-
-    def raise_alert(self) -> str:
-        """Brings somebody new into the high band; returns who."""
-        self.raised += 1
-        user = f"raised-{self.raised}"
-        features = dict(self.explainer.reference)
-        self.publish([score(user, 1, features, (0.05, 0.05)), score(user, 2, features, (0.7, 0.05))])
-        return user
-
-
-def score(user: str, version: int, features: dict[str, float], chances: tuple[float, float], model: str = "") -> Score:
-    """A score of an active user."""
-    return Score(
-        user_id=user, epoch=1, version=version, as_of=T0, last_event=T0, events=version, opened=0, heartbeats=0,
-        level="free", status="active", p_cancel=chances[0], p_lapse=chances[1], risk=sum(chances), features=features,
-        model_version=model or "none", received_ms=T0,
-    )  # fmt: skip
-
-
-def fill(stand: Stand) -> View:
-    """10,000 users with features that spread as people's do."""
-    stand.view.redis.flushall()
-    stand.view.prepare(
-        AlertPolicy(0.3, 0.5, 0.85, 7 * DAY_MS, 1000 * DAY_MS, 0), 14, HeartbeatPolicy(DAY_MS, 7 * DAY_MS)
-    )
-    held = View(stand, Explainer(bundle.load(stand.models)))
-    rng = np.random.default_rng(7)
-    values = rng.lognormal(0, 1.5, (USERS, len(NAMES))) * (rng.random((USERS, len(NAMES))) < 0.8)
-    values[:, NAMES.index("paid")] = rng.integers(0, 2, USERS)
-    risks = held.explainer.scores(values)
-    held.users = [f"user-{number}" for number in range(USERS)]
-    held.publish(
-        [
-            score(
-                user, 1, dict(zip(NAMES, map(float, row), strict=True)), (float(cancel), float(lapse)),
-                held.explainer.version,
-            )
-            for user, row, cancel, lapse in zip(held.users, values, risks.p_cancel, risks.p_lapse, strict=True)
-        ]
-    )  # fmt: skip
-    return held
-
-
-@contextmanager
-def program(stand: Stand, command: str, **env: str) -> Iterator[Child]:
-    """`churn COMMAND` on the stand's servers."""
-    own = {
-        "CHURN_REDIS__URL": stand.valkey.url, "CHURN_MODELS": str(stand.models), "CHURN_SECRETS__KEY": SECRET,
-        "CHURN_WEBHOOKS__HTTP_NETWORKS": '["127.0.0.0/8"]', "CHURN_WEBHOOKS__METRICS_PORT": "0", **env,
-    }  # fmt: skip
-    child = Child(command, [sys.executable, "-m", "churn.cli", command], stand.var, env=own).start()
-    try:
-        yield child
-    finally:
-        child.stop(10)
-
-
-@contextmanager
-def serving(stand: Stand) -> Iterator[Address]:
-    """One API process, and a key that may ask without end."""
-    port = free_port()
-    _, key = Keys(stand.view.redis, wall_clock).create("bench", ["admin"], per_second=1e6)
-    with program(stand, "serve", CHURN_API__PORT=str(port)) as child:
-        wait_until(lambda: "serving" in child.log.read_text(), 30, {"serve": child}, "serving")
-        yield Address(port, key)
 
 
 def measure_requests(view: View) -> dict[str, float]:
@@ -175,6 +70,7 @@ def measure_listeners(view: View) -> dict[str, float]:
 
 
 async def _listen(view: View, address: Address) -> list[float]:
+    gc.freeze()  # a client that looks for garbage would be measured for it
     loop, arrivals, waits = asyncio.get_running_loop(), list[float](), list[float]()
     request = address.get("/v1/alerts/stream")
     clients = [
@@ -197,87 +93,41 @@ async def _listen(view: View, address: Address) -> list[float]:
     return waits
 
 
-def measure_deliveries(view: View) -> dict[str, float]:
-    """Deliveries a second to healthy endpoints while one hangs, and what the others notice of it."""
-    found: dict[str, float] = {}
-    for hangs in (False, True):
-        name = "beside_one_that_hangs" if hangs else "alone"
-        waits, per_s = _deliver(view, hangs)
-        found[f"deliver_{name}_p50_ms"] = float(np.quantile(waits, 0.5))
-        found[f"deliver_{name}_p99_ms"] = float(np.quantile(waits, 0.99))
-        found[f"deliver_{name}_per_s"] = per_s
-    return found
-
-
-def _deliver(view: View, hangs: bool) -> tuple[list[float], float]:
-    """Waits of an open loop of alerts, ms, and deliveries a second of a backlog."""
-    with receiver(HEALTHY, hangs) as there, serving(view.stand) as address:
-        ids = [_endpoint(address, url) for url in there.urls]
-        try:
-            with program(view.stand, "deliver") as child:
-                wait_until(lambda: "delivering" in child.log.read_text(), 30, {"deliver": child}, "delivering")
-                time.sleep(2)
-                _alerts(view, there, 5.0)  # a first connection to each, and code that is warm
-                waits = _alerts(view, there, 20.0)
-            before = there.count()
-            for _ in range(2000):
-                view.raise_alert()
-            with program(view.stand, "deliver") as child:
-                wait_until(lambda: there.count() >= before + HEALTHY * 400, 60, {"deliver": child}, "beginning")
-                first, first_s = there.count(), time.perf_counter()
-                wait_until(lambda: there.count() >= before + HEALTHY * 2000, 120, {"deliver": child}, "delivering all")
-                per_s = (there.count() - first) / (time.perf_counter() - first_s)
-        finally:
-            for endpoint in ids:
-                _delete(address, endpoint)
-    return waits, per_s
-
-
-def _alerts(view: View, there: Receiver, seconds: float) -> list[float]:
-    """Raises alerts at a pace, and returns how long each delivery took, ms, from when its alert was due."""
-    due: dict[str, float] = {}
-    began_s = time.perf_counter()
-    for number in range(int(RATE * seconds)):
-        at_s = began_s + number / RATE
-        time.sleep(max(0.0, at_s - time.perf_counter()))
-        due[view.raise_alert()] = at_s
-    wait_until(lambda: all(there.has(user, HEALTHY) for user in due), 30, {}, "arriving")
-    return [(at_s - due[user]) * 1000 for user in due for at_s in there.moments(user)]
-
-
-def _endpoint(address: Address, url: str) -> str:
-    import httpx  # noqa: PLC0415
-
-    headers = {"Authorization": f"Bearer {address.key}"}
-    answer = httpx.post(f"http://127.0.0.1:{address.port}/v1/endpoints", json={"url": url}, headers=headers)
-    return str(answer.raise_for_status().json()["id"])
-
-
-def _delete(address: Address, endpoint: str) -> None:
-    import httpx  # noqa: PLC0415
-
-    headers = {"Authorization": f"Bearer {address.key}"}
-    httpx.delete(f"http://127.0.0.1:{address.port}/v1/endpoints/{endpoint}", headers=headers, timeout=60)
-
-
 def measure_outage(view: View) -> dict[str, float]:
-    """How soon a reader is told that Redis has gone, and is served again once it is back."""
+    """How soon a reader is told that Redis has gone or hangs, and is served again once it is back."""
+    valkey = view.stand.valkey
+    child = valkey.child
+    if child is None:
+        raise RuntimeError("the Valkey has ended")
     with serving(view.stand) as address:
         request = address.get(f"/v1/users/{view.users[0]}/risk")
         asyncio.run(_status(address, request))
-        if view.stand.valkey.child is not None:
-            view.stand.valkey.child.kill()
-        told_s = [asyncio.run(_status(address, request, 503)) for _ in range(5)]
-        view.stand.valkey.start()
-        began_s = time.perf_counter()
-        while True:
-            try:
-                asyncio.run(_status(address, request))
-                break
-            except RuntimeError:
-                time.sleep(0.02)
-        back_s = time.perf_counter() - began_s
-    return {"redis_down_503_ms": max(told_s) * 1000, "redis_back_s": back_s}
+        process = psutil.Process(child.pid)
+        process.suspend()
+        hangs_s = [asyncio.run(_status(address, request, 503)) for _ in range(5)]
+        process.resume()
+        again_s = _until_served(address, request)
+        child.kill()
+        gone_s = [asyncio.run(_status(address, request, 503)) for _ in range(5)]
+        valkey.start()
+        back_s = _until_served(address, request)
+    return {
+        "redis_hangs_503_ms": max(hangs_s) * 1000,
+        "redis_hung_back_ms": again_s * 1000,
+        "redis_gone_503_ms": max(gone_s) * 1000,
+        "redis_gone_back_ms": back_s * 1000,
+    }
+
+
+def _until_served(address: Address, request: bytes) -> float:
+    began_s = time.perf_counter()
+    while True:
+        try:
+            asyncio.run(_status(address, request))
+        except RuntimeError:
+            time.sleep(0.02)
+        else:
+            return time.perf_counter() - began_s
 
 
 async def _status(address: Address, request: bytes, expected: int = 200) -> float:
