@@ -72,6 +72,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         version=version("sparkify-churn"),
         description=_ABOUT,
         lifespan=lifespan,
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # api.document has it, for whoever has a key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,8 +29,9 @@ from churn.view_records import point
 
 router = APIRouter(prefix="/v1/policies", tags=["policy"], dependencies=[needs("read")])
 
-USERS = 20_000
+USERS = 5_000
 CHUNK = 500
+_UNDER_WAY = threading.Lock()  # each takes seconds of a processor, which all requests share
 COARSE = (
     "Points are kept every six hours and at each change of the band: a risk that rose and fell between two of them is "
     "not seen, and one point in six hours may be a few hours late. Precision counts alerts whose horizon is over."
@@ -42,7 +44,7 @@ class Backtest(BaseModel):
     medium: float
     high: float
     users: int = Field(description="whose past was looked at")
-    of_users: int = Field(description="how many there are: a sample when they are more than 20,000")
+    of_users: int = Field(description="how many there are: a sample when they are more than 5,000")
     days: float = Field(description="event time that the points cover")
     alerts: int
     alerts_per_day: float
@@ -57,6 +59,15 @@ class Backtest(BaseModel):
 @router.post("/backtest", responses=answers("invalid-request", example=examples.BACKTEST))
 def backtest_policy(context: Wired, changes: PolicyChanges) -> Backtest:
     """Tries the policy that holds now, with these changes, on the last 60 days."""
+    if not _UNDER_WAY.acquire(blocking=False):
+        raise ProblemError("too-many-requests", "Another backtest is under way.", {"Retry-After": "3"})
+    try:
+        return _tried(context, changes)
+    finally:
+        _UNDER_WAY.release()
+
+
+def _tried(context: Context, changes: PolicyChanges) -> Backtest:
     policy = _policy(context, changes)
     horizon_ms = (context.view.horizon_days() or 14) * DAY_MS
     found = backtest(_histories(context), policy, horizon_ms, context.view.clock() or 0)

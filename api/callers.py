@@ -10,6 +10,7 @@ import redis
 
 from api import functions
 from churn.keys import Scope, digest, key_id
+from churn.sessions import TOKEN
 
 Verdict = Literal["admitted", "limited", "unknown", "expired", "revoked"]
 
@@ -25,6 +26,11 @@ class Claim:
 
     token: str
     session: bool
+
+    @property
+    def sound(self) -> bool:
+        """Whether it may be one at all; nobody else's requests wait while a made-up one is looked for."""
+        return bool(TOKEN.fullmatch(self.token) if self.session else key_id(self.token))
 
 
 @dataclass(frozen=True)
@@ -75,10 +81,14 @@ class Callers:
             redis.RedisError: Redis does not serve.
         """
         arguments: list[str | int | float] = [self._clock(), self._per_second]
-        for claim in claims:
-            arguments += ["" if claim.session else key_id(claim.token) or "-", digest(claim.token)]
-        found = cast("list[list[str]]", functions.call(self._redis, "churn_admit", *arguments))
-        return [_caller(claim, answer) for claim, answer in zip(claims, found, strict=True)]
+        sound = [claim for claim in claims if claim.sound]
+        for claim in sound:
+            arguments += ["" if claim.session else key_id(claim.token), digest(claim.token)]
+        found = iter(functions.call(self._redis, "churn_admit", *arguments) if sound else ())
+        return [_caller(claim, next(found) if claim.sound else _UNKNOWN) for claim in claims]
+
+
+_UNKNOWN = ["unknown", "", "", "", "0", "0", "0"]
 
 
 def _caller(claim: Claim, answer: list[str]) -> Caller:

@@ -52,6 +52,14 @@ class Connection(HttpToolsProtocol):
             self._head = None
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        """The answer is out; what is left of the request, such as a body that was refused, has the time of a head."""
+        unread = self.cycle is not None and self.cycle.more_body
+        super().on_response_complete()
+        if unread and self._head is None:
+            self._head_bytes = 0
+            self._head = self.loop.call_later(HEAD_S, self._cut)
+
     def pause_writing(self) -> None:
         """The client does not read as fast as we write."""
         super().pause_writing()

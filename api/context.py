@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from redis import asyncio as async_redis
 from redis.backoff import NoBackoff
@@ -59,6 +60,8 @@ class Context:
     alert_words: AlertWords
     feed: AlertFeed
     idempotency: Idempotency
+    judging: CapacityLimiter
+    posting: CapacityLimiter
     forgotten: Forgotten
     secret_keys: SecretKeys | None
 
@@ -94,6 +97,8 @@ def build(settings: Settings, clock: Clock) -> Context:
         alert_words=words,
         feed=AlertFeed(view, words, lambda: subscriber(settings.redis)),
         idempotency=Idempotency(view.redis),
+        judging=CapacityLimiter(2),
+        posting=CapacityLimiter(16),
         forgotten=Forgotten(view.redis, secret_keys),
         secret_keys=secret_keys,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api import examples, functions
@@ -18,9 +18,14 @@ from api.context import Context, Wired
 from api.posted_events import JSON, NDJSON, WORDS, Judged, judge
 from api.problems import ProblemError
 from api.sending import Record
+from churn.errors import ChurnError
 from churn.settings import DAY_MS
 
 router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[needs("events")])
+
+
+WAITING = 64
+"""Requests that wait for others to be acknowledged; more are not taken in."""
 
 
 class LineError(BaseModel):
@@ -62,7 +67,7 @@ _BODY: dict[str, Any] = {
     openapi_extra=_BODY,
     responses=answers(
         "too-large", "too-slow", "unsupported-media-type", "invalid-request", "invalid-events", "in-progress",
-        "key-reused", "kafka-unavailable", example=examples.ACCEPTED, status=202,
+        "key-reused", "kafka-unavailable", "no-secret", example=examples.ACCEPTED, status=202,
     ),
 )  # fmt: skip
 async def post_events(
@@ -77,15 +82,24 @@ async def post_events(
     body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    def work() -> dict[str, Any]:
-        return take(context, asking, judge(body, media_type, context.clock()))
-
-    if idempotency_key is None:
-        answer, again = await run_in_threadpool(work), False
-    else:
-        answer, again = await run_in_threadpool(
-            context.idempotency.once, asking.key_id, idempotency_key, media_type.encode() + b"\n" + body, work
+    if context.posting.statistics().tasks_waiting >= WAITING:
+        raise ProblemError(
+            "kafka-unavailable", "Kafka takes no more for now; send the same again.", {"Retry-After": "5"}
         )
+    # Few at a time, apart from the threads of other requests: a body may take a second and 100 MB to be judged, and
+    # without Kafka its events wait for seconds.
+    judged = await to_thread.run_sync(judge, body, media_type, context.clock(), limiter=context.judging)
+
+    def work() -> dict[str, Any]:
+        return take(context, asking, judged)
+
+    def once() -> tuple[dict[str, Any], bool]:
+        if idempotency_key is None:
+            return work(), False
+        sent = media_type.encode() + b"\n" + body
+        return context.idempotency.once(asking.key_id, idempotency_key, sent, work)
+
+    answer, again = await to_thread.run_sync(once, limiter=context.posting)
     headers = {"Idempotency-Replayed": "true"} if again else None
     return Response(to_json(answer), 202, headers, "application/json")
 
@@ -96,7 +110,10 @@ def take(context: Context, asking: Caller, judged: Judged) -> dict[str, Any]:
     Raises:
         ProblemError: nothing is valid, or Kafka does not serve.
     """
-    context.forgotten.renew()
+    try:
+        context.forgotten.renew()
+    except ChurnError as error:
+        raise ProblemError("no-secret", str(error)) from None
     kept = [each for each in judged.valid if not context.forgotten.holds(each.event.user_id)]
     ignored = len(judged.valid) - len(kept)
     known = _admitted(context, asking, sorted({each.event.user_id for each in kept} - {""}))

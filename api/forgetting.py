@@ -46,7 +46,7 @@ class Receipt(BaseModel):
     remains: list[RemainingThing]
 
 
-@router.delete("/{user_id:path}", responses=answers("no-secret", "kafka-unavailable", example=examples.RECEIPT))
+@router.delete("/{user_id}", responses=answers("no-secret", "kafka-unavailable", example=examples.RECEIPT))
 def forget(context: Wired, asking: Asking, user_id: UserId) -> Receipt:
     """Forgets a user, known or not: erases them here, and passes over whatever still arrives of them.
 

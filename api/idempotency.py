@@ -4,13 +4,16 @@ As draft-ietf-httpapi-idempotency-key-header has it.
 
 ================================ ====== ===========================================================================
 `churn:idempotency:KEY:SHA256`   string of a caller's key and the header: the request's SHA-256 and its answer, a day
+`churn:idempotency:KEY`          string how many of them a caller has brought within a day
 ================================ ====== ===========================================================================
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -19,6 +22,8 @@ import redis
 from api.problems import ProblemError
 
 KEPT_S = 24 * 3600
+MOST = 100_000
+"""Of one caller within a day, so that they cannot fill the memory."""
 UNDER_WAY_S = 60
 """After that a request whose server was killed may be sent again."""
 
@@ -45,8 +50,9 @@ class Idempotency:
             work: does it; when it raises, nothing is remembered.
 
         Raises:
-            ProblemError: the first one is under way still, or was another request.
+            ProblemError: the first one is under way still, or was another request, or there are too many.
         """
+        self._count(caller)
         place = f"churn:idempotency:{caller}:{hashlib.sha256(key.encode()).hexdigest()}"
         wanted = hashlib.sha256(request).hexdigest()
         begun = json.dumps({"request": wanted, "answer": None})
@@ -58,12 +64,28 @@ class Idempotency:
         except BaseException:
             self._redis.delete(place)
             raise
-        self._redis.set(place, json.dumps({"request": wanted, "answer": answer}), ex=KEPT_S)
+        self._redis.set(place, json.dumps({"request": wanted, "answer": _packed(answer)}), ex=KEPT_S)
         return answer, False
+
+    def _count(self, caller: str) -> None:
+        place = f"churn:idempotency:{caller}"
+        pipe = self._redis.pipeline()
+        pipe.incr(place)
+        pipe.expire(place, KEPT_S, nx=True)
+        pipe.ttl(place)
+        count, _, left_s = pipe.execute()
+        if count > MOST:
+            words = f"This key has sent {MOST:,} of them within a day. Send without, or later."
+            raise ProblemError("too-many-requests", f"Idempotency-Key: {words}", {"Retry-After": str(left_s)})
 
     def _again(self, held: dict[str, Any], wanted: str) -> dict[str, Any]:
         if held["request"] != wanted:
             raise ProblemError("key-reused", "Use a new key for a request with another body.")
         if held["answer"] is None:
             raise ProblemError("in-progress", "Ask again when the first one is answered.", {"Retry-After": "1"})
-        return cast("dict[str, Any]", held["answer"])
+        return cast("dict[str, Any]", json.loads(zlib.decompress(base64.b64decode(held["answer"]))))
+
+
+def _packed(answer: dict[str, Any]) -> str:
+    # Thousands of errors in the same words take half a megabyte, and a fiftieth of that when packed.
+    return base64.b64encode(zlib.compress(json.dumps(answer).encode())).decode()

@@ -52,7 +52,7 @@ class KeyWanted(BaseModel, extra="forbid"):
     name: Annotated[str, Field(min_length=1, max_length=100, description="who has it, in words")]
     scopes: Annotated[list[Scope], Field(min_length=1)]
     days: Annotated[float | None, Field(gt=0, le=3660)] = Field(None, description="until it expires; null for never")
-    requests_per_second: Annotated[float | None, Field(gt=0, le=100_000)] = None
+    requests_per_second: Annotated[float | None, Field(ge=0.001, le=100_000)] = None
 
 
 class Rotation(BaseModel, extra="forbid"):

@@ -68,7 +68,7 @@ class Lever:
 
 
 @router.get(
-    "/{user_id:path}/least-change",
+    "/{user_id}/least-change",
     responses=answers("unknown-user", "model-unavailable", example=examples.LEAST_CHANGE),
 )
 def least_change(context: Wired, user_id: UserId) -> LeastChange:

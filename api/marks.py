@@ -37,22 +37,20 @@ class Acknowledge(BaseModel, extra="forbid"):
     note: _Note = ""
 
 
-@router.post("/{user_id:path}/snooze", responses=answers("unknown-user", "invalid-request", example=examples.MARKS))
+@router.post("/{user_id}/snooze", responses=answers("unknown-user", "invalid-request", example=examples.MARKS))
 def snooze(context: Wired, asking: Asking, user_id: UserId, body: Snooze) -> MarksAnswer:
     """Raises no alert about a user until then. Who is still at high risk at the first score after it is told then."""
     return _set(context, asking, user_id, "snoozed", body)
 
 
-@router.post(
-    "/{user_id:path}/acknowledge", responses=answers("unknown-user", "invalid-request", example=examples.MARKS)
-)
+@router.post("/{user_id}/acknowledge", responses=answers("unknown-user", "invalid-request", example=examples.MARKS))
 def acknowledge(context: Wired, asking: Asking, user_id: UserId, body: Acknowledge | None = None) -> MarksAnswer:
     """Marks a user as taken care of. Alerts are raised as before."""
     return _set(context, asking, user_id, "acknowledged", body or Acknowledge())
 
 
 @router.delete(
-    "/{user_id:path}/snooze", status_code=HTTP_204_NO_CONTENT, responses=answers("unknown-user", "invalid-request")
+    "/{user_id}/snooze", status_code=HTTP_204_NO_CONTENT, responses=answers("unknown-user", "invalid-request")
 )
 def end_snooze(context: Wired, asking: Asking, user_id: UserId) -> None:
     """Ends a snooze before its time; without one nothing happens."""
@@ -60,7 +58,7 @@ def end_snooze(context: Wired, asking: Asking, user_id: UserId) -> None:
 
 
 @router.delete(
-    "/{user_id:path}/acknowledge", status_code=HTTP_204_NO_CONTENT, responses=answers("unknown-user", "invalid-request")
+    "/{user_id}/acknowledge", status_code=HTTP_204_NO_CONTENT, responses=answers("unknown-user", "invalid-request")
 )
 def end_acknowledge(context: Wired, asking: Asking, user_id: UserId) -> None:
     """Ends an acknowledgement before its time; without one nothing happens."""

@@ -91,7 +91,7 @@ def then(context: Context, user_id: str, at_ms: int) -> dict[str, Any]:
     }
 
 
-@router.get("/{user_id:path}/history", responses=answers("unknown-user", "invalid-request", example=examples.HISTORY))
+@router.get("/{user_id}/history", responses=answers("unknown-user", "invalid-request", example=examples.HISTORY))
 def history(
     context: Wired,
     user_id: UserId,

@@ -61,7 +61,7 @@ def judge(body: bytes, media_type: str, now_ms: int) -> Judged:
     found = Judged()
     for line, raw in enumerate(_lines(body, media_type), 1):
         if line > MOST:
-            raise ProblemError("invalid-request", f"The body holds more than {MOST:,} events; send fewer at a time.")
+            raise _too_many()
         try:
             event = decode(raw, now_ms)
         except InvalidEvent as error:
@@ -80,10 +80,15 @@ def judge(body: bytes, media_type: str, now_ms: int) -> Judged:
 
 def _lines(body: bytes, media_type: str) -> Iterator[bytes]:
     if media_type in NDJSON:
+        if body.count(b"\n") > 2 * MOST:  # some lines may be blank
+            raise _too_many()
         yield from (line for line in body.split(b"\n") if line.strip())
         return
     if media_type != JSON:
         raise ProblemError("unsupported-media-type", f"Send {JSON} or {NDJSON[0]}.")
+    # Before it is taken apart: of brackets alone, a megabyte becomes twenty-five in memory.
+    if body.count(b"{") + body.count(b"[") > 4 * MOST or body.count(b",") > 64 * MOST:
+        raise _too_many()
     try:
         held = json.loads(body)
     except (ValueError, RecursionError):
@@ -93,3 +98,7 @@ def _lines(body: bytes, media_type: str) -> Iterator[bytes]:
             yield encode(record)
         except (ValueError, RecursionError):  # half a surrogate pair
             yield b""
+
+
+def _too_many() -> ProblemError:
+    return ProblemError("invalid-request", f"The body holds more than {MOST:,} events; send fewer at a time.")

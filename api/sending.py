@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 
 WITHIN_S = 8.0
 """For every replica to have a record; afterwards whoever sent it is told to send it again."""
+AGAIN_S = 2.0
+"""After Kafka could not be reached, until it is tried again."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,12 @@ class Sending:
 
     Args:
         kafka: where to.
+        clock_s: a monotonic clock, seconds.
     """
 
-    def __init__(self, kafka: Kafka) -> None:
-        self.kafka = kafka
+    def __init__(self, kafka: Kafka, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.kafka, self._clock_s = kafka, clock_s
+        self._again_s = 0.0
         self._producer: KafkaProducer | None = None
         self._lock = threading.Lock()
 
@@ -49,6 +54,7 @@ class Sending:
         Raises:
             ProblemError: it has not; whether some of them are there is not known.
         """
+        producer = None
         try:
             producer = self._connected()
             waiting = [
@@ -56,6 +62,8 @@ class Sending:
             ]
             return [int(future.get(timeout=WITHIN_S).partition) for future in waiting]
         except (KafkaError, ChurnError) as error:
+            if producer is not None and not getattr(error, "retriable", True):
+                self._drop(producer)
             log.warning("Kafka does not take records", error=f"{type(error).__name__}: {error}")
             raise ProblemError(
                 "kafka-unavailable", "Kafka does not answer; send the same again.", {"Retry-After": "5"}
@@ -66,16 +74,32 @@ class Sending:
         if self._producer is not None:
             self._producer.close(timeout=2)
 
+    def _drop(self, producer: KafkaProducer) -> None:
+        """After an error that is not for a while, an idempotent producer takes nothing any more."""
+        with self._lock:
+            if self._producer is producer:
+                self._producer = None
+        producer.close(timeout=0)
+
     def _connected(self) -> KafkaProducer:
         with self._lock:
             if self._producer is None:
-                self._producer = topics.producer(
-                    self.kafka,
-                    timeout_ms=3000,
-                    linger_ms=2,
-                    compression_type="lz4",
-                    max_block_ms=3000,
-                    delivery_timeout_ms=int(WITHIN_S * 1000),
-                    request_timeout_ms=5000,
-                )
+                if self._clock_s() < self._again_s:  # whoever waited for the lock need not wait for Kafka, too
+                    raise ChurnError("Kafka did not answer a moment ago.", "")
+                try:
+                    self._producer = self._connect()
+                except ChurnError:
+                    self._again_s = self._clock_s() + AGAIN_S
+                    raise
             return self._producer
+
+    def _connect(self) -> KafkaProducer:
+        return topics.producer(
+            self.kafka,
+            timeout_ms=3000,
+            linger_ms=2,
+            compression_type="lz4",
+            max_block_ms=3000,
+            delivery_timeout_ms=int(WITHIN_S * 1000),
+            request_timeout_ms=5000,
+        )

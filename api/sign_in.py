@@ -39,8 +39,7 @@ async def sign_in_page(
 async def sign_in(request: Request, context: Wired) -> Response:
     """Begins a session by an API key."""
     require_same_origin(request)
-    form = parse_qs((await request.body()).decode(errors="replace"), max_num_fields=10)
-    key = form.get("key", [""])[0].strip()
+    key = parse_qs((await request.body()).decode(errors="replace")).get("key", [""])[0].strip()
     try:
         found = await context.callers.ask(Claim(key, session=False))
     except redis.RedisError as error:

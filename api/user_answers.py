@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import Path as PathParameter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api.risks import Risk
 from api.times import rfc3339
@@ -18,8 +19,17 @@ from churn.settings import DAY_MS
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2018-10-01T00:01:57.005Z"])]
 """RFC 3339, UTC, with milliseconds."""
 
-# A user id is whatever the log holds, a slash included: hence `{user_id:path}` in the routes.
-UserId = Annotated[str, PathParameter(min_length=1, max_length=256, description="as in the log", examples=["1045"])]
+
+def _decoded(segment: str) -> str:
+    return unquote(segment, errors="strict")  # a wrong byte must not become another user's id
+
+
+# A user id is whatever the log holds, a slash or a line break included: `Boundary` leaves paths encoded.
+UserId = Annotated[
+    str,
+    BeforeValidator(_decoded),
+    PathParameter(min_length=1, max_length=256, description="as in the log", examples=["1045"]),
+]
 
 WORTH_TELLING = 0.001
 """A driver that moves the risk by less is left out of the reasons."""

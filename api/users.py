@@ -54,7 +54,7 @@ def risks_of_many(context: Wired, wanted: UserIds) -> Response:
 
 
 @router.get(
-    "/{user_id:path}/risk",
+    "/{user_id}/risk",
     response_model=UserRisk | RiskThen,
     responses=answers("unknown-user", "invalid-request", example=examples.RISK)
     | {304: {"description": "The score is the one whose ETag was sent along"}},

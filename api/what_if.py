@@ -56,7 +56,7 @@ class Question(BaseModel, extra="forbid"):
 
 
 @router.post(
-    "/users/{user_id:path}/what-if",
+    "/users/{user_id}/what-if",
     responses=answers("unknown-user", "invalid-request", "model-unavailable", example=examples.WHAT_IF),
 )
 def what_if_of_user(context: Wired, user_id: UserId, question: Question) -> WhatIf:

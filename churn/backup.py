@@ -38,9 +38,10 @@ def backup(client: redis.Redis, file: Path, say: Callable[[str], None]) -> int:
         OSError: the file cannot be written.
     """
     part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)  # one that is there keeps its owner and who may read it
     count = 0
     try:
-        held = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        held = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         with held, gzip.open(held, "wt") as out:
             out.write(json.dumps({"layout": LAYOUT, "schema": SCHEMA}) + "\n")
             for line in _lines(client):
@@ -85,7 +86,18 @@ def restore(client: redis.Redis, file: Path, replace: bool, say: Callable[[str],
         pipe.execute()
         count += len(lines)
         say(f"Brought back {count:,} keys.")
+    _settle_places(client)
     return count
+
+
+def _settle_places(client: redis.Redis) -> None:
+    """A backup takes time: an alert raised meanwhile may be in one of its keys and not yet in another."""
+    newest = cast("list[tuple[bytes, float]]", client.zrange("churn:alerts", -1, -1, withscores=True))
+    sequence = max(int(client.get("churn:alerts:sequence") or 0), *(int(place) for _, place in newest), 0)
+    client.set("churn:alerts:sequence", sequence)
+    place = client.get("churn:deliveries:place")
+    if place is not None and int(place) > sequence:
+        client.set("churn:deliveries:place", sequence)
 
 
 def _lines(client: redis.Redis) -> Iterator[dict[str, Any]]:
@@ -123,6 +135,13 @@ def _read(file: Path) -> Iterator[dict[str, Any]]:
                 yield held
 
 
+def _require_ours(file: Path, key: str) -> None:
+    """A file may come from anywhere, and a session or a score in it was never in a backup."""
+    entry = declared(key)
+    if entry is None or entry.origin != "backup":
+        raise ChurnError(f"{file} holds {key}, which no backup has.", "Name a file of churn backup.")
+
+
 def _require_whole(file: Path) -> None:
     try:
         with gzip.open(file, "rt") as lines:
@@ -130,7 +149,9 @@ def _require_whole(file: Path) -> None:
             count, last = 0, {}
             for line in lines:
                 last = json.loads(line)
-                count += "key" in last
+                if "key" in last:
+                    _require_ours(file, str(last["key"]))
+                    count += 1
     except (OSError, EOFError, ValueError) as error:
         raise ChurnError(f"{file} cannot be read as a backup ({error}).", "Name a file of churn backup.") from None
     if head.get("layout") != LAYOUT:

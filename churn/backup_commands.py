@@ -40,10 +40,14 @@ def restore(
     Example: churn restore churn-2026-11-26.backup
     """
     from churn import backup as job
+    from churn import forgotten
+    from churn.view import View
 
     settings = configuration.load()
     try:
         count = job.restore(_client(settings), file, replace, say)
+        if users := forgotten.forget_again(View.connect(settings.redis), forgotten.known(settings)):
+            say(f"Erased {users:,} users again who were forgotten after the backup.")
     except redis.RedisError as error:
         raise _unavailable(settings, error) from None
     say(f"Redis holds {count:,} keys of {file}.")

@@ -95,3 +95,22 @@ def known(settings: Settings) -> Forgotten:
             "Start Redis, or correct the settings in [redis].",
         ) from None
     return found
+
+
+def forget_again(view: View, forgotten: Forgotten) -> int:
+    """Erases what came back of users who were forgotten, out of a backup from before; returns how many they were.
+
+    Raises:
+        redis.RedisError: Redis does not serve.
+    """
+    if not forgotten.count:
+        return 0
+    held = {
+        key.partition(prefix)[2]
+        for prefix in ("churn:alerts:of:", "churn:marks:")
+        for key in view.redis.scan_iter(f"{prefix}*", count=1000)
+    }
+    users = [user_id for user_id in held if forgotten.holds(user_id)]
+    for user_id in users:
+        view.forget(user_id)
+    return len(users)

@@ -12,6 +12,7 @@ A key has 256 random bits, so its plain hash cannot be guessed back: salt and st
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 PREFIX = "churn_"
 """By it a key is known wherever it turns up, to tools that look for secrets in code and logs, too."""
+_TOKEN = re.compile(PREFIX + "([0-9a-f]{12})_[0-9A-Za-z_-]{43}")
 KEPT_MS = 90 * DAY_MS
 """How long a key is listed after it was revoked or has expired."""
 OVERLAP_DAYS = 1.0
@@ -65,9 +67,9 @@ class Key:
 
 
 def key_id(token: str) -> str:
-    """The id within a key; empty for what is no key."""
-    parts = token.split("_", 2)
-    return parts[1] if len(parts) == 3 and token.startswith(PREFIX) else ""
+    """The id within a key; empty for what is no key, however long."""
+    found = _TOKEN.fullmatch(token)
+    return found[1] if found else ""
 
 
 def digest(token: str) -> str:

@@ -10,6 +10,7 @@ A session may what its key may, for as long as the key is valid.
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import cast
 
@@ -17,6 +18,7 @@ import redis
 
 from churn.keys import digest
 
+TOKEN = re.compile("[0-9A-Za-z_-]{43}")
 SESSION_S = 12 * 3600
 LINK_S = 15 * 60
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import redis
 
-from churn import bundle, topics
+from churn import bundle, forgotten, topics
 from churn.errors import ChurnError
 from churn.redis_refusal import refusal
 from churn.settings import Settings
@@ -59,6 +59,7 @@ def _rebuild(settings: Settings, say: Callable[[str], None], stopping: threading
         publisher = Publisher(settings, view, consumer, thresholds, Heartbeats(view, settings))
         publisher.resume()
         _fill(publisher, ends, say, stopping)
+        forgotten.forget_again(view, forgotten.known(settings))
     finally:
         consumer.close()
     return view.books().users
