@@ -176,15 +176,6 @@ class Deliveries:
         """How many wait."""
         return int(self._redis.zcard(f"churn:queue:{endpoint}"))
 
-    def forget(self, alerts: Iterable[str]) -> int:
-        """Erases the deliveries about some alerts, whatever their state; returns how many."""
-        erased = 0
-        for alert in alerts:
-            key = f"churn:deliveries:of:{alert}"
-            erased += self._erase(sorted(cast("set[str]", self._redis.smembers(key))))
-            self._redis.delete(key)
-        return erased
-
     def delete_endpoint(self, endpoint: str) -> None:
         """Erases all deliveries to an endpoint."""
         self._erase(cast("list[str]", self._redis.zrange(f"churn:deliveries:{endpoint}", 0, -1)))
