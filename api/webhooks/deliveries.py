@@ -4,7 +4,7 @@
 `churn:delivery:ID`           hash   one delivery: endpoint, alert, type, body, state, tries; times in ms
 `churn:attempts:ID`           list   its attempts, JSON, oldest first; the last 50
 `churn:queue:ENDPOINT`        zset   ids of those that wait, by when they are due, ms
-`churn:deliveries:ENDPOINT`   zset   ids of all, by creation, ms
+`churn:deliveries:ENDPOINT`   zset   ids of all, by creation, ms; for a while also of some that are not there any more
 `churn:deliveries:of:ALERT`   set    ids of those about an alert
 `churn:deliveries:place`      string place in the order of alerts up to which there are deliveries
 ============================= ====== ================================================================================
@@ -23,10 +23,12 @@ from typing import Literal, cast
 
 import redis
 
-from api.webhooks.schedule import KEPT_DEAD_S
 from churn.redis_functions import called
 
 DeliveryState = Literal["waiting", "delivered", "dead"]
+
+AT_ONCE = 1000
+"""Deliveries in one call of Redis, which serves nobody else meanwhile."""
 
 CODE = (Path(__file__).parent / "queue.lua").read_text
 
@@ -147,7 +149,6 @@ class Deliveries:
 
     def newest(self, endpoint: str, before: tuple[int, str] | None, limit: int) -> list[Delivery]:
         """Deliveries to an endpoint, newest first, from behind a place on: creation and id of one."""
-        self._drop_ended(endpoint)
         created_ms, after = (float("inf"), "") if before is None else before
         found: list[Delivery] = []
         passed = 0
@@ -177,17 +178,11 @@ class Deliveries:
         return int(self._redis.zcard(f"churn:queue:{endpoint}"))
 
     def delete_endpoint(self, endpoint: str) -> None:
-        """Erases all deliveries to an endpoint."""
-        self._erase(cast("list[str]", self._redis.zrange(f"churn:deliveries:{endpoint}", 0, -1)))
-        self._redis.delete(f"churn:deliveries:{endpoint}", f"churn:queue:{endpoint}")
-
-    def _erase(self, ids: Sequence[str]) -> int:
-        return int(called(self._redis, "churn_erase_deliveries", CODE, *ids)) if ids else 0
-
-    def _drop_ended(self, endpoint: str) -> None:
-        """From the list, what Redis has let go of by itself."""
-        oldest_ms = self._clock() - 2 * KEPT_DEAD_S * 1000
-        self._redis.zremrangebyscore(f"churn:deliveries:{endpoint}", "-inf", oldest_ms)
+        """Erases all deliveries to an endpoint, those that wait first."""
+        for key in (f"churn:queue:{endpoint}", f"churn:deliveries:{endpoint}"):
+            while ids := cast("list[str]", self._redis.zrange(key, 0, AT_ONCE - 1)):
+                called(self._redis, "churn_erase_deliveries", CODE, *ids)
+                self._redis.zrem(key, *ids)  # also what is in the list only
 
     def _read(self, ids: Sequence[str]) -> list[Delivery | None]:
         pipe = self._redis.pipeline(transaction=False)
