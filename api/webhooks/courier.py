@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from redis import asyncio as async_redis
@@ -159,22 +159,21 @@ class Courier:
         now_ms = self._clock()
         if answer.delivered:
             if endpoint.failing_since_ms is not None:
-                await self._change(failing_since_ms=None)
+                await self._change_failing(None)
         elif answer.status == GONE:
             await self._switch_off(endpoint, "it answered that it is gone (410)")
         elif endpoint.failing_since_ms is None:
-            await self._change(failing_since_ms=now_ms)
+            await self._change_failing(now_ms)
         elif now_ms - endpoint.failing_since_ms >= schedule.FAILING_S * 1000:
             await self._switch_off(endpoint, "it has failed for five days")
 
     async def _switch_off(self, endpoint: Endpoint, why: str) -> None:
-        held = await self._redis.hget(f"churn:endpoint:{self._id}", "state")
-        if held is None or json.loads(held) == "disabled":
+        """Of several attempts that see it fail at once, one does it and tells."""
+        if not await called_async(self._redis, "churn_switch_off", CODE, self._id, json.dumps(why)):
             return
-        await self._change(state="disabled", disabled_for=why)
         log.warning("a webhook endpoint was switched off", endpoint=self._id, why=why)
         await asyncio.to_thread(self._switched_off, endpoint, why)
 
-    async def _change(self, **fields: Any) -> None:
-        values = {name: json.dumps(value) for name, value in fields.items()}
-        await self._redis.hset(f"churn:endpoint:{self._id}", mapping=cast("dict[Any, Any]", values))
+    async def _change_failing(self, since_ms: int | None) -> None:
+        changes = ("failing_since_ms", json.dumps(since_ms))
+        await called_async(self._redis, "churn_change_endpoint", CODE, self._id, *changes)

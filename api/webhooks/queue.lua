@@ -128,3 +128,24 @@ redis.register_function('churn_erase_deliveries', function(_, ids)
   end
   return erased
 end)
+
+-- ARGV: id of an endpoint, then names and values of fields. 0 for one that is not there: it was deleted meanwhile, and
+-- must not come back as these fields.
+redis.register_function('churn_change_endpoint', function(_, args)
+  local key = 'churn:endpoint:' .. args[1]
+  if redis.call('EXISTS', key) == 0 then
+    return 0
+  end
+  redis.call('HSET', key, unpack(args, 2))
+  return 1
+end)
+
+-- ARGV: id of an endpoint, and why, as JSON. 1 for the one that switches it off, 0 for whoever comes later.
+redis.register_function('churn_switch_off', function(_, args)
+  local key = 'churn:endpoint:' .. args[1]
+  if redis.call('HGET', key, 'state') ~= '"enabled"' then
+    return 0
+  end
+  redis.call('HSET', key, 'state', '"disabled"', 'disabled_for', args[2])
+  return 1
+end)

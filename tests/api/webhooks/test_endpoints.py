@@ -84,6 +84,26 @@ def test_deleted_it_is_gone_with_its_deliveries(filled: Any, served: Any, receiv
     assert left == []
 
 
+@pytest.mark.parametrize(("method", "path"), [("PATCH", ""), ("POST", "/rotate-secret")])
+def test_deleted_while_it_is_changed_it_stays_deleted(
+    filled: Any, served: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    endpoint = made(served, receiver.url)
+    endpoints = served.context.endpoints
+    get = endpoints.get
+
+    def deleted_meanwhile(endpoint_id: str) -> Any:
+        found = get(endpoint_id)
+        endpoints.delete(endpoint_id)
+        return found
+
+    monkeypatch.setattr(endpoints, "get", deleted_meanwhile)
+    options = {"json": {"description": "b"}} if method == "PATCH" else {}
+    answer = served.client.request(method, f"/v1/endpoints/{endpoint['id']}{path}", **options)
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:churn:problem:unknown-endpoint")
+    assert filled.view.redis.exists(f"churn:endpoint:{endpoint['id']}") == 0
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
