@@ -15,6 +15,7 @@ One that was delivered is kept for 7 days, a dead one for 30.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -169,9 +170,11 @@ class Deliveries:
 
     def replay_dead(self, endpoint: str, since_ms: int) -> int:
         """Sends all once more that died since a time; returns how many."""
-        ids = cast("list[str]", self._redis.zrangebyscore(f"churn:deliveries:{endpoint}", since_ms, "+inf"))
-        dead = [each.id for each in self._read(ids) if each is not None and each.state == "dead"]
-        return sum(self.replay(each) for each in dead)
+        ids = (each for each, _ in self._redis.zscan_iter(f"churn:deliveries:{endpoint}", count=AT_ONCE))
+        replayed = 0
+        while some := list(itertools.islice(ids, AT_ONCE)):
+            replayed += sum(self.replay(each) for each in self._died_since(some, since_ms))
+        return replayed
 
     def waiting(self, endpoint: str) -> int:
         """How many wait."""
@@ -183,6 +186,14 @@ class Deliveries:
             while ids := cast("list[str]", self._redis.zrange(key, 0, AT_ONCE - 1)):
                 called(self._redis, "churn_erase_deliveries", CODE, *ids)
                 self._redis.zrem(key, *ids)  # also what is in the list only
+
+    def _died_since(self, ids: Iterable[str], since_ms: int) -> list[str]:
+        some = list(dict.fromkeys(ids))  # a scan may tell one twice
+        pipe = self._redis.pipeline(transaction=False)
+        for each in some:
+            pipe.hmget(f"churn:delivery:{each}", "state", "ended_ms")
+        found = zip(some, pipe.execute(), strict=True)
+        return [each for each, (state, ended_ms) in found if state == "dead" and int(ended_ms) >= since_ms]
 
     def _read(self, ids: Sequence[str]) -> list[Delivery | None]:
         pipe = self._redis.pipeline(transaction=False)

@@ -84,3 +84,13 @@ def test_what_waits_is_listed_however_old_it_is(filled: Any, deliveries: Deliver
     deliveries.enqueue([new("msg_1")])
     later = Deliveries(filled.view.redis, lambda: 1000 * 86_400_000)
     assert [each.id for each in later.newest("ep_1", None, 10)] == ["msg_1"]
+
+
+def test_of_the_dead_those_are_sent_once_more_that_died_since_a_time(filled: Any, deliveries: Deliveries) -> None:
+    redis = filled.view.redis
+    deliveries.enqueue([new(f"msg_{number}") for number in range(4)])
+    for number, (state, at_ms) in enumerate([("dead", 499), ("dead", 500), ("dead", 900), ("delivered", 900)]):
+        ends(redis, f"msg_{number}", "ep_1", state, at_ms)
+    assert deliveries.replay_dead("ep_1", 500) == 2
+    assert [deliveries.get(f"msg_{number}").state for number in range(4)] == ["dead", "waiting", "waiting", "delivered"]
+    assert deliveries.replay_dead("ep_1", 500) == 0
