@@ -15,11 +15,10 @@ import structlog
 from redis import asyncio as async_redis
 
 from api.webhooks import schedule
-from api.webhooks.deliveries import CODE, Attempt
+from api.webhooks.deliveries import FUNCTIONS, Attempt
 from api.webhooks.endpoints import Endpoint, read
 from api.webhooks.sender import Answer, Sender, elapsed_ms
 from churn.metrics import DELIVER_ATTEMPT_SECONDS, DELIVER_ATTEMPTS
-from churn.redis_functions import called_async
 from churn.secret_keys import SecretKeys
 
 log = structlog.get_logger()
@@ -91,8 +90,8 @@ class Courier:
         if room <= 0:
             return self._paced_s(endpoint)
         now_ms = self._clock()
-        *claimed, next_due = await called_async(
-            self._redis, "churn_claim", CODE, self._id, now_ms, now_ms + LEASE_MS, room
+        *claimed, next_due = await FUNCTIONS.call_async(
+            self._redis, "churn_claim", self._id, now_ms, now_ms + LEASE_MS, room
         )
         for delivery_id, _type, body, tries in claimed:
             task = asyncio.create_task(self._attempt(endpoint, delivery_id, body, int(tries)))
@@ -131,8 +130,8 @@ class Courier:
         DELIVER_ATTEMPTS.labels("delivered" if answer.delivered else "failed").inc()
         DELIVER_ATTEMPT_SECONDS.observe(took_ms / 1000)
         noted = json.dumps(asdict(attempt))
-        await called_async(
-            self._redis, "churn_attempted", CODE, delivery_id, self._id, noted, state, self._clock(), due_ms, kept_s
+        await FUNCTIONS.call_async(
+            self._redis, "churn_attempted", delivery_id, self._id, noted, state, self._clock(), due_ms, kept_s
         )
         await self._note_health(endpoint, answer)
 
@@ -169,11 +168,11 @@ class Courier:
 
     async def _switch_off(self, endpoint: Endpoint, why: str) -> None:
         """Of several attempts that see it fail at once, one does it and tells."""
-        if not await called_async(self._redis, "churn_switch_off", CODE, self._id, json.dumps(why)):
+        if not await FUNCTIONS.call_async(self._redis, "churn_switch_off", self._id, json.dumps(why)):
             return
         log.warning("a webhook endpoint was switched off", endpoint=self._id, why=why)
         await asyncio.to_thread(self._switched_off, endpoint, why)
 
     async def _change_failing(self, since_ms: int | None) -> None:
         changes = ("failing_since_ms", json.dumps(since_ms))
-        await called_async(self._redis, "churn_change_endpoint", CODE, self._id, *changes)
+        await FUNCTIONS.call_async(self._redis, "churn_change_endpoint", self._id, *changes)

@@ -24,14 +24,15 @@ from typing import Literal, cast
 
 import redis
 
-from churn.redis_functions import called
+from churn.redis_functions import Library
 
 DeliveryState = Literal["waiting", "delivered", "dead"]
 
 AT_ONCE = 1000
 """Deliveries in one call of Redis, which serves nobody else meanwhile."""
 
-CODE = (Path(__file__).parent / "queue.lua").read_text
+FUNCTIONS = Library("churn_webhooks", [Path(__file__).parent / "queue.lua"])
+"""Of queue.lua, inside Redis."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Deliveries:
 
     def enqueue(self, deliveries: Iterable[New]) -> int:
         """Adds deliveries; returns how many were new."""
-        return int(called(self._redis, "churn_enqueue", CODE, *enqueue_arguments(deliveries)))
+        return int(FUNCTIONS.call(self._redis, "churn_enqueue", *enqueue_arguments(deliveries)))
 
     def get(self, delivery_id: str) -> Delivery:
         """One delivery.
@@ -166,7 +167,7 @@ class Deliveries:
 
     def replay(self, delivery_id: str) -> bool:
         """Sends one once more, now; False if it or its endpoint is not there."""
-        return bool(called(self._redis, "churn_replay", CODE, delivery_id, self._clock()))
+        return bool(FUNCTIONS.call(self._redis, "churn_replay", delivery_id, self._clock()))
 
     def replay_dead(self, endpoint: str, since_ms: int) -> int:
         """Sends all once more that died since a time; returns how many."""
@@ -184,7 +185,7 @@ class Deliveries:
         """Erases all deliveries to an endpoint, those that wait first."""
         for key in (f"churn:queue:{endpoint}", f"churn:deliveries:{endpoint}"):
             while ids := cast("list[str]", self._redis.zrange(key, 0, AT_ONCE - 1)):
-                called(self._redis, "churn_erase_deliveries", CODE, *ids)
+                FUNCTIONS.call(self._redis, "churn_erase_deliveries", *ids)
                 self._redis.zrem(key, *ids)  # also what is in the list only
 
     def _died_since(self, ids: Iterable[str], since_ms: int) -> list[str]:

@@ -17,10 +17,9 @@ from typing import Any, Literal, cast
 
 import redis
 
-from api.webhooks.deliveries import CODE, begin
+from api.webhooks.deliveries import FUNCTIONS, begin
 from churn.features import Driver, Level
 from churn.outcomes import Band
-from churn.redis_functions import called
 from churn.secret_keys import SecretKeys
 from churn.settings import DAY_MS
 from churn.view_records import AlertKind
@@ -117,7 +116,7 @@ class Endpoints:
         """
         changed = replace(endpoint, **changes)
         values = [each for name, value in written(changed).items() if name in changes for each in (name, value)]
-        if not called(self._redis, "churn_change_endpoint", CODE, endpoint.id, *values):
+        if not FUNCTIONS.call(self._redis, "churn_change_endpoint", endpoint.id, *values):
             raise LookupError(endpoint.id)
         return changed
 

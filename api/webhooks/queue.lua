@@ -1,4 +1,3 @@
-#!lua name=churn_webhooks
 -- The queues of deliveries: one an endpoint, by when each is due. Every step is one call, so that a program that is
 -- killed between two of them leaves nothing half done: what was claimed comes back when its lease is over.
 

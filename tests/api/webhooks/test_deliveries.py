@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from api.webhooks.deliveries import CODE, Deliveries, New
+from api.webhooks.deliveries import FUNCTIONS, Deliveries, New
 from api.webhooks.schedule import KEPT_DEAD_S, KEPT_DELIVERED_S
-from churn.redis_functions import called
 
 pytestmark = pytest.mark.servers
 
@@ -28,7 +27,7 @@ def new(delivery: str, endpoint: str = "ep_1", alert: str = "a") -> New:
 
 def ends(redis: Any, delivery: str, endpoint: str, state: str, at_ms: int = 1000) -> None:
     kept_s = KEPT_DELIVERED_S if state == "delivered" else KEPT_DEAD_S
-    assert called(redis, "churn_attempted", CODE, delivery, endpoint, "{}", state, at_ms, "", kept_s) == 1
+    assert FUNCTIONS.call(redis, "churn_attempted", delivery, endpoint, "{}", state, at_ms, "", kept_s) == 1
 
 
 def kept_days(redis: Any, key: str) -> float:
