@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from api.alert_answers import AlertWords
 from api.times import parsed
@@ -45,10 +46,11 @@ class FanOut:
         return len(places)
 
     def disabled(self, endpoint: Endpoint, why: str) -> None:
-        """Tells the other endpoints that one was switched off."""
+        """Tells the other endpoints that one was switched off: of its URL the host only, because whoever knows all of a
+        chat channel's may post there."""
         told = {
             "endpoint": endpoint.id,
-            "url": endpoint.url,
+            "host": urlsplit(endpoint.url).hostname,
             "description": endpoint.description,
             "summary": f"The webhook endpoint {endpoint.description or endpoint.id} was switched off: {why}.",
         }
