@@ -36,6 +36,7 @@ def test_one_is_made_and_its_secret_is_shown_once(served: Any, receiver: Receive
     [
         "https://10.0.0.1/x", "http://example.com/x", "https://169.254.169.254/latest/meta-data", "https://[::1]/",
         "https://user:pw@example.com/", "nonsense", "https://no-such-host.invalid/",
+        "https://a..b.com/", f"https://{'a' * 64}.example.com/",
     ],
 )  # fmt: skip
 def test_where_it_may_not_go_it_is_not_made(served: Any, url: str) -> None:
