@@ -17,6 +17,7 @@ from churn import topics
 from churn.errors import ChurnError
 from churn.forgotten import marker_record
 from churn.settings import DAY_MS
+from churn.view_records import Erased
 
 router = APIRouter(prefix="/v1/users", tags=["users"], dependencies=[needs("admin")])
 
@@ -55,20 +56,12 @@ def forget(context: Wired, asking: Asking, user_id: UserId) -> Receipt:
     if context.secret_keys is None:
         raise ProblemError("no-secret", "Set secrets.key_file: without it nobody is known again.")
     marker = context.secret_keys.markers(user_id)[0]
+    held = _counts(context.view.held(user_id))  # before anybody is told: publish may erase it sooner than we do
     tell_topic(context, user_id, marker)
-    erased = context.view.forget(user_id, marker)
-    deliveries = context.deliveries.forget(erased.alerts)
+    erased = _counts(context.view.forget(user_id, marker))
     entries = context.audit.erase(user_id)
     context.audit.note(asking.key_id, asking.name, "user.forget", marker)
-    counts = {
-        "score": erased.scores,
-        "history points": erased.points,
-        "moments with features": erased.moments,
-        "snooze and acknowledgement": erased.marks,
-        "alerts": len(erased.alerts),
-        "webhook deliveries": deliveries,
-        "audit entries": entries,
-    }
+    counts = {what: max(count, erased[what]) for what, count in held.items()} | {"audit entries": entries}
     return Receipt(
         user_id=user_id,
         forgotten_at=rfc3339(context.clock()),
@@ -91,6 +84,18 @@ def tell_topic(context: Context, user_id: str, marker: str) -> None:
     tombstone = Record(topic, user_id.encode(), None)
     (partition,) = context.sending.send([tombstone])
     context.sending.send([Record(topic, key, value, partition), tombstone])
+
+
+def _counts(erased: Erased) -> dict[str, int]:
+    """As a receipt names them."""
+    return {
+        "score": erased.scores,
+        "history points": erased.points,
+        "moments with features": erased.moments,
+        "snooze and acknowledgement": erased.marks,
+        "alerts": len(erased.alerts),
+        "webhook deliveries": erased.deliveries,
+    }
 
 
 def _remains(context: Context) -> list[RemainingThing]:

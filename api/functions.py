@@ -7,9 +7,11 @@ from typing import Any
 
 import redis
 
-from churn.redis_functions import called
+from churn.redis_functions import Library
 
-_PARTS = ("callers.lua", "look_up.lua", "new_users.lua")
+_LIBRARY = Library(
+    "churn_api", [Path(__file__).parent / part for part in ("callers.lua", "look_up.lua", "new_users.lua")]
+)
 
 
 def call(client: redis.Redis, name: str, *arguments: Any) -> Any:
@@ -18,8 +20,4 @@ def call(client: redis.Redis, name: str, *arguments: Any) -> Any:
     Raises:
         redis.RedisError: Redis does not serve.
     """
-    return called(client, name, _code, *arguments)
-
-
-def _code() -> str:
-    return "#!lua name=churn_api\n" + "".join((Path(__file__).parent / part).read_text() for part in _PARTS)
+    return _LIBRARY.call(client, name, *arguments)

@@ -72,7 +72,7 @@ KEYS: tuple[RedisKey, ...] = (
     RedisKey("churn:queue:*", "while they wait", "backup"),
     RedisKey("churn:deliveries:place", "for ever", "backup"),
     RedisKey("churn:deliveries:of:*", "as long as the deliveries", "backup"),
-    RedisKey("churn:deliveries:*", "60 days", "backup"),
+    RedisKey("churn:deliveries:*", "as long as the deliveries, about", "backup"),
 )
 
 

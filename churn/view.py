@@ -199,12 +199,29 @@ class View(ViewReader):
         """Shows the alerts that quiet hours have kept back until now; returns how many."""
         return int(cast("int", self.redis.fcall("churn_release", 0, wall_ms)))
 
+    def held(self, user_id: str) -> Erased:
+        """What :meth:`forget` would erase now."""
+        pipe = self.redis.pipeline()
+        pipe.exists(f"churn:user:{user_id}")
+        pipe.zcard(f"churn:history:{user_id}")
+        pipe.llen(f"churn:moments:{user_id}")
+        pipe.exists(f"churn:marks:{user_id}")
+        pipe.lrange(f"churn:alerts:of:{user_id}", 0, -1)
+        user, points, moments, marks, alerts = pipe.execute()
+        pipe = self.redis.pipeline(transaction=False)
+        for alert in alerts:
+            pipe.smembers(f"churn:deliveries:of:{alert}")
+        of_alerts = [f"churn:delivery:{each}" for some in pipe.execute() for each in some]
+        deliveries = self.redis.exists(*of_alerts) if of_alerts else 0
+        return Erased(user, points, moments, marks, tuple(alerts), deliveries)
+
     def forget(self, user_id: str, marker: str = "") -> Erased:
-        """Erases all that the view has of a user, and with a marker keeps them from coming back."""
-        user, points, moments, marks, alerts = cast(
-            "tuple[int, int, int, int, list[str]]", self.redis.fcall("churn_forget", 0, user_id, marker)
+        """Erases all that the view has of a user, and what webhooks tell of them; with a marker keeps them from
+        coming back."""
+        user, points, moments, marks, alerts, deliveries = cast(
+            "tuple[int, int, int, int, list[str], int]", self.redis.fcall("churn_forget", 0, user_id, marker)
         )
-        return Erased(user, points, moments, marks, tuple(alerts))
+        return Erased(user, points, moments, marks, tuple(alerts), deliveries)
 
 
 def durability_problems(client: redis.Redis) -> list[str]:

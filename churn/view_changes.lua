@@ -23,20 +23,39 @@ redis.register_function('churn_reband', function(_, ids)
   return #ids
 end)
 
+-- The deliveries about an alert, whatever their state: they hold what the alert says. Returns how many there were.
+local function forget_deliveries(alert)
+  local key, erased = 'churn:deliveries:of:' .. alert, 0
+  for _, id in ipairs(redis.call('SMEMBERS', key)) do
+    local endpoint = redis.call('HGET', 'churn:delivery:' .. id, 'endpoint')
+    if endpoint then
+      redis.call('ZREM', 'churn:queue:' .. endpoint, id)
+      redis.call('ZREM', 'churn:deliveries:' .. endpoint, id)
+    end
+    erased = erased + redis.call('DEL', 'churn:delivery:' .. id)
+    redis.call('DEL', 'churn:attempts:' .. id)
+  end
+  redis.call('DEL', key)
+  return erased
+end
+
+-- Returns their ids, and how many deliveries went with them: in one step, so that whoever forgets a user does both.
 local function forget_alerts(user_id)
-  local key = 'churn:alerts:of:' .. user_id
+  local key, deliveries = 'churn:alerts:of:' .. user_id, 0
   local ids = redis.call('LRANGE', key, 0, -1)
   for _, id in ipairs(ids) do
+    deliveries = deliveries + forget_deliveries(id)
     redis.call('DEL', 'churn:alert:' .. id)
     redis.call('ZREM', 'churn:alerts', id)
     redis.call('ZREM', 'churn:alerts:waiting', id)
   end
   redis.call('DEL', key)
-  return ids
+  return ids, deliveries
 end
 
--- ARGV: id of a user, and the marker to be kept, empty for none. Erases all that the view has of them. Returns how many
--- scores, points, moments and marks that were, and the ids of the alerts.
+-- ARGV: id of a user, and the marker to be kept, empty for none. Erases all that the view has of them, and deliveries
+-- of their alerts. Returns how many scores, points, moments and marks that were, the ids of the alerts, and how many
+-- deliveries.
 redis.register_function('churn_forget', function(_, args)
   local user_id, epoch = args[1], redis.call('HGET', 'churn:user:' .. args[1], 'epoch')
   if args[2] ~= '' then
@@ -53,5 +72,6 @@ redis.register_function('churn_forget', function(_, args)
   local moments = redis.call('LLEN', 'churn:moments:' .. user_id)
   local marks = redis.call('DEL', 'churn:marks:' .. user_id)
   redis.call('DEL', 'churn:features:' .. user_id, 'churn:history:' .. user_id, 'churn:moments:' .. user_id)
-  return { redis.call('DEL', 'churn:user:' .. user_id), points, moments, marks, forget_alerts(user_id) }
+  local alerts, deliveries = forget_alerts(user_id)
+  return { redis.call('DEL', 'churn:user:' .. user_id), points, moments, marks, alerts, deliveries }
 end)

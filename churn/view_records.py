@@ -92,13 +92,14 @@ class Alert:
 
 @dataclass(frozen=True)
 class Erased:
-    """What there was of a user who was forgotten: how many of each, and the ids of the alerts."""
+    """What there is of a user, or was when they were forgotten: how many of each, and the ids of the alerts."""
 
     scores: int
     points: int
     moments: int
     marks: int
     alerts: tuple[str, ...]
+    deliveries: int
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,10 @@ def check(url: str, http_networks: Sequence[Network], resolve: Resolve) -> Place
         OSError: the name cannot be resolved.
     """
     scheme, host, port = parts(url)
-    addresses = tuple(dict.fromkeys(resolve(host, port)))
+    try:
+        addresses = tuple(dict.fromkeys(resolve(host, port)))
+    except UnicodeError:  # of Python's codec for names: a label is empty or too long
+        raise RefusedError(f"{host} cannot be the name of a host.") from None
     if not addresses:
         raise RefusedError(f"{host} has no address.")
     for text in addresses:

@@ -9,17 +9,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from redis import asyncio as async_redis
 
 from api.webhooks import schedule
-from api.webhooks.deliveries import CODE, Attempt
+from api.webhooks.deliveries import FUNCTIONS, Attempt
 from api.webhooks.endpoints import Endpoint, read
 from api.webhooks.sender import Answer, Sender, elapsed_ms
 from churn.metrics import DELIVER_ATTEMPT_SECONDS, DELIVER_ATTEMPTS
-from churn.redis_functions import called_async
 from churn.secret_keys import SecretKeys
 
 log = structlog.get_logger()
@@ -91,8 +90,8 @@ class Courier:
         if room <= 0:
             return self._paced_s(endpoint)
         now_ms = self._clock()
-        *claimed, next_due = await called_async(
-            self._redis, "churn_claim", CODE, self._id, now_ms, now_ms + LEASE_MS, room
+        *claimed, next_due = await FUNCTIONS.call_async(
+            self._redis, "churn_claim", self._id, now_ms, now_ms + LEASE_MS, room
         )
         for delivery_id, _type, body, tries in claimed:
             task = asyncio.create_task(self._attempt(endpoint, delivery_id, body, int(tries)))
@@ -131,8 +130,8 @@ class Courier:
         DELIVER_ATTEMPTS.labels("delivered" if answer.delivered else "failed").inc()
         DELIVER_ATTEMPT_SECONDS.observe(took_ms / 1000)
         noted = json.dumps(asdict(attempt))
-        await called_async(
-            self._redis, "churn_attempted", CODE, delivery_id, self._id, noted, state, self._clock(), due_ms, kept_s
+        await FUNCTIONS.call_async(
+            self._redis, "churn_attempted", delivery_id, self._id, noted, state, self._clock(), due_ms, kept_s
         )
         await self._note_health(endpoint, answer)
 
@@ -159,22 +158,21 @@ class Courier:
         now_ms = self._clock()
         if answer.delivered:
             if endpoint.failing_since_ms is not None:
-                await self._change(failing_since_ms=None)
+                await self._change_failing(None)
         elif answer.status == GONE:
             await self._switch_off(endpoint, "it answered that it is gone (410)")
         elif endpoint.failing_since_ms is None:
-            await self._change(failing_since_ms=now_ms)
+            await self._change_failing(now_ms)
         elif now_ms - endpoint.failing_since_ms >= schedule.FAILING_S * 1000:
             await self._switch_off(endpoint, "it has failed for five days")
 
     async def _switch_off(self, endpoint: Endpoint, why: str) -> None:
-        held = await self._redis.hget(f"churn:endpoint:{self._id}", "state")
-        if held is None or json.loads(held) == "disabled":
+        """Of several attempts that see it fail at once, one does it and tells."""
+        if not await FUNCTIONS.call_async(self._redis, "churn_switch_off", self._id, json.dumps(why)):
             return
-        await self._change(state="disabled", disabled_for=why)
         log.warning("a webhook endpoint was switched off", endpoint=self._id, why=why)
         await asyncio.to_thread(self._switched_off, endpoint, why)
 
-    async def _change(self, **fields: Any) -> None:
-        values = {name: json.dumps(value) for name, value in fields.items()}
-        await self._redis.hset(f"churn:endpoint:{self._id}", mapping=cast("dict[Any, Any]", values))
+    async def _change_failing(self, since_ms: int | None) -> None:
+        changes = ("failing_since_ms", json.dumps(since_ms))
+        await FUNCTIONS.call_async(self._redis, "churn_change_endpoint", self._id, *changes)

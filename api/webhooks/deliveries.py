@@ -4,7 +4,7 @@
 `churn:delivery:ID`           hash   one delivery: endpoint, alert, type, body, state, tries; times in ms
 `churn:attempts:ID`           list   its attempts, JSON, oldest first; the last 50
 `churn:queue:ENDPOINT`        zset   ids of those that wait, by when they are due, ms
-`churn:deliveries:ENDPOINT`   zset   ids of all, by creation, ms
+`churn:deliveries:ENDPOINT`   zset   ids of all, by creation, ms; for a while also of some that are not there any more
 `churn:deliveries:of:ALERT`   set    ids of those about an alert
 `churn:deliveries:place`      string place in the order of alerts up to which there are deliveries
 ============================= ====== ================================================================================
@@ -15,6 +15,7 @@ One that was delivered is kept for 7 days, a dead one for 30.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -23,12 +24,15 @@ from typing import Literal, cast
 
 import redis
 
-from api.webhooks.schedule import KEPT_DEAD_S
-from churn.redis_functions import called
+from churn.redis_functions import Library
 
 DeliveryState = Literal["waiting", "delivered", "dead"]
 
-CODE = (Path(__file__).parent / "queue.lua").read_text
+AT_ONCE = 1000
+"""Deliveries in one call of Redis, which serves nobody else meanwhile."""
+
+FUNCTIONS = Library("churn_webhooks", [Path(__file__).parent / "queue.lua"])
+"""Of queue.lua, inside Redis."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ class Deliveries:
 
     def enqueue(self, deliveries: Iterable[New]) -> int:
         """Adds deliveries; returns how many were new."""
-        return int(called(self._redis, "churn_enqueue", CODE, *enqueue_arguments(deliveries)))
+        return int(FUNCTIONS.call(self._redis, "churn_enqueue", *enqueue_arguments(deliveries)))
 
     def get(self, delivery_id: str) -> Delivery:
         """One delivery.
@@ -147,7 +151,6 @@ class Deliveries:
 
     def newest(self, endpoint: str, before: tuple[int, str] | None, limit: int) -> list[Delivery]:
         """Deliveries to an endpoint, newest first, from behind a place on: creation and id of one."""
-        self._drop_ended(endpoint)
         created_ms, after = (float("inf"), "") if before is None else before
         found: list[Delivery] = []
         passed = 0
@@ -164,39 +167,34 @@ class Deliveries:
 
     def replay(self, delivery_id: str) -> bool:
         """Sends one once more, now; False if it or its endpoint is not there."""
-        return bool(called(self._redis, "churn_replay", CODE, delivery_id, self._clock()))
+        return bool(FUNCTIONS.call(self._redis, "churn_replay", delivery_id, self._clock()))
 
     def replay_dead(self, endpoint: str, since_ms: int) -> int:
         """Sends all once more that died since a time; returns how many."""
-        ids = cast("list[str]", self._redis.zrangebyscore(f"churn:deliveries:{endpoint}", since_ms, "+inf"))
-        dead = [each.id for each in self._read(ids) if each is not None and each.state == "dead"]
-        return sum(self.replay(each) for each in dead)
+        ids = (each for each, _ in self._redis.zscan_iter(f"churn:deliveries:{endpoint}", count=AT_ONCE))
+        replayed = 0
+        while some := list(itertools.islice(ids, AT_ONCE)):
+            replayed += sum(self.replay(each) for each in self._died_since(some, since_ms))
+        return replayed
 
     def waiting(self, endpoint: str) -> int:
         """How many wait."""
         return int(self._redis.zcard(f"churn:queue:{endpoint}"))
 
-    def forget(self, alerts: Iterable[str]) -> int:
-        """Erases the deliveries about some alerts, whatever their state; returns how many."""
-        erased = 0
-        for alert in alerts:
-            key = f"churn:deliveries:of:{alert}"
-            erased += self._erase(sorted(cast("set[str]", self._redis.smembers(key))))
-            self._redis.delete(key)
-        return erased
-
     def delete_endpoint(self, endpoint: str) -> None:
-        """Erases all deliveries to an endpoint."""
-        self._erase(cast("list[str]", self._redis.zrange(f"churn:deliveries:{endpoint}", 0, -1)))
-        self._redis.delete(f"churn:deliveries:{endpoint}", f"churn:queue:{endpoint}")
+        """Erases all deliveries to an endpoint, those that wait first."""
+        for key in (f"churn:queue:{endpoint}", f"churn:deliveries:{endpoint}"):
+            while ids := cast("list[str]", self._redis.zrange(key, 0, AT_ONCE - 1)):
+                FUNCTIONS.call(self._redis, "churn_erase_deliveries", *ids)
+                self._redis.zrem(key, *ids)  # also what is in the list only
 
-    def _erase(self, ids: Sequence[str]) -> int:
-        return int(called(self._redis, "churn_erase_deliveries", CODE, *ids)) if ids else 0
-
-    def _drop_ended(self, endpoint: str) -> None:
-        """From the list, what Redis has let go of by itself."""
-        oldest_ms = self._clock() - 2 * KEPT_DEAD_S * 1000
-        self._redis.zremrangebyscore(f"churn:deliveries:{endpoint}", "-inf", oldest_ms)
+    def _died_since(self, ids: Iterable[str], since_ms: int) -> list[str]:
+        some = list(dict.fromkeys(ids))  # a scan may tell one twice
+        pipe = self._redis.pipeline(transaction=False)
+        for each in some:
+            pipe.hmget(f"churn:delivery:{each}", "state", "ended_ms")
+        found = zip(some, pipe.execute(), strict=True)
+        return [each for each, (state, ended_ms) in found if state == "dead" and int(ended_ms) >= since_ms]
 
     def _read(self, ids: Sequence[str]) -> list[Delivery | None]:
         pipe = self._redis.pipeline(transaction=False)

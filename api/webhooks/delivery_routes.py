@@ -63,7 +63,7 @@ class DeliveryList(BaseModel):
 class ReplaySince(BaseModel, extra="forbid"):
     """Which dead deliveries are sent once more."""
 
-    since: Annotated[Instant, Field(description="made from then on, RFC 3339")]
+    since: Annotated[Instant, Field(description="those that died from then on, RFC 3339")]
 
 
 class Replayed(BaseModel):
@@ -127,7 +127,7 @@ def replay(context: Wired, asking: Asking, delivery_id: str) -> Queued:
     responses=answers("unknown-endpoint", "invalid-request", example=examples.REPLAYED, status=202),
 )
 def replay_dead(context: Wired, asking: Asking, endpoint_id: str, wanted: ReplaySince) -> Replayed:
-    """Sends all dead deliveries to an endpoint once more that were made since a time."""
+    """Sends all dead deliveries to an endpoint once more that died since a time, whenever they were made."""
     known(context, endpoint_id)
     count = context.deliveries.replay_dead(endpoint_id, wanted.since)
     context.audit.note(asking.key_id, asking.name, "endpoint.replay", endpoint_id, deliveries=count)

@@ -151,7 +151,10 @@ def change_endpoint(context: Wired, asking: Asking, endpoint_id: str, changes: E
         fields["types"] = tuple(fields["types"])
     if changes.state is not None:
         fields |= {"disabled_for": "" if changes.state == "enabled" else "by hand", "failing_since_ms": None}
-    changed = context.endpoints.change(endpoint, **fields) if fields else endpoint
+    try:
+        changed = context.endpoints.change(endpoint, **fields) if fields else endpoint
+    except LookupError:
+        raise _unknown(endpoint_id) from None
     context.audit.note(asking.key_id, asking.name, "endpoint.change", endpoint_id, fields=sorted(given))
     return EndpointAnswer(**told(context, changed))
 
@@ -170,7 +173,10 @@ def delete_endpoint(context: Wired, asking: Asking, endpoint_id: str) -> None:
 )
 def rotate_secret(context: Wired, asking: Asking, endpoint_id: str) -> EndpointWithSecret:
     """Gives an endpoint another secret. For a day everything is signed with both."""
-    changed, secret = context.endpoints.rotate(known(context, endpoint_id), _keys(context))
+    try:
+        changed, secret = context.endpoints.rotate(known(context, endpoint_id), _keys(context))
+    except LookupError:
+        raise _unknown(endpoint_id) from None
     context.audit.note(asking.key_id, asking.name, "endpoint.rotate-secret", endpoint_id)
     return EndpointWithSecret(**told(context, changed), secret=secret)
 
@@ -198,7 +204,11 @@ def known(context: Context, endpoint_id: str) -> Endpoint:
     try:
         return context.endpoints.get(endpoint_id)
     except LookupError:
-        raise ProblemError("unknown-endpoint", f"There is no endpoint {endpoint_id[:64]}.") from None
+        raise _unknown(endpoint_id) from None
+
+
+def _unknown(endpoint_id: str) -> ProblemError:
+    return ProblemError("unknown-endpoint", f"There is no endpoint {endpoint_id[:64]}.")
 
 
 def told(context: Context, endpoint: Endpoint) -> dict[str, Any]:

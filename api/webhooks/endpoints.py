@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast
 
 import redis
 
-from api.webhooks.deliveries import begin
+from api.webhooks.deliveries import FUNCTIONS, begin
 from churn.features import Driver, Level
 from churn.outcomes import Band
 from churn.secret_keys import SecretKeys
@@ -103,19 +103,29 @@ class Endpoints:
         """Adds an endpoint under a new id, and returns it with its secret, which is told this once."""
         secret = new_secret()
         made = replace(endpoint, id=f"ep_{secrets.token_hex(8)}", created_ms=self._clock(), secret=keys.encrypt(secret))
-        self._write(made, written(made))
+        self._redis.hset(f"churn:endpoint:{made.id}", mapping=cast("dict[Any, Any]", written(made)))
         self._redis.zadd("churn:endpoints", {made.id: made.created_ms})
         begin(self._redis)
         return made, secret
 
     def change(self, endpoint: Endpoint, **changes: Any) -> Endpoint:
-        """Changes some fields and no others: `churn deliver` has its own, and may write them at the same time."""
+        """Changes some fields and no others: `churn deliver` has its own, and may write them at the same time.
+
+        Raises:
+            LookupError: it was deleted meanwhile.
+        """
         changed = replace(endpoint, **changes)
-        self._write(changed, changes)
+        values = [each for name, value in written(changed).items() if name in changes for each in (name, value)]
+        if not FUNCTIONS.call(self._redis, "churn_change_endpoint", endpoint.id, *values):
+            raise LookupError(endpoint.id)
         return changed
 
     def rotate(self, endpoint: Endpoint, keys: SecretKeys) -> tuple[Endpoint, str]:
-        """Gives it another secret, and returns both; for a day everything is signed with the old one as well."""
+        """Gives it another secret, and returns both; for a day everything is signed with the old one as well.
+
+        Raises:
+            LookupError: it was deleted meanwhile.
+        """
         secret = new_secret()
         until_ms = self._clock() + ROTATION_MS
         old = {"old_secret": endpoint.secret, "old_secret_until_ms": until_ms}
@@ -136,10 +146,6 @@ class Endpoints:
         if not held:
             raise LookupError(endpoint_id)
         return read(endpoint_id, held)
-
-    def _write(self, endpoint: Endpoint, names: Iterable[str]) -> None:
-        values = {name: value for name, value in written(endpoint).items() if name in set(names)}
-        self._redis.hset(f"churn:endpoint:{endpoint.id}", mapping=cast("dict[Any, Any]", values))
 
     def all(self) -> list[Endpoint]:
         """Every endpoint, oldest first."""

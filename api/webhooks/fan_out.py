@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from api.alert_answers import AlertWords
 from api.times import parsed
 from api.webhooks.bodies import body
-from api.webhooks.deliveries import CODE, New, begin, enqueue_arguments, message_id
+from api.webhooks.deliveries import FUNCTIONS, New, begin, enqueue_arguments, message_id
 from api.webhooks.endpoints import Endpoint, Endpoints
-from churn.redis_functions import called
 from churn.view import View
 
 AT_ONCE = 200
@@ -42,14 +42,15 @@ class FanOut:
         alerts = self._words.told(self._view.alerts_of(list(places)), self._view.horizon_days())
         active = [each for each in self._endpoints.all() if each.state == "enabled" and "alert.raised" in each.types]
         new = [self._new(each, alert) for alert in alerts for each in active if each.wanted.fits(alert)]
-        called(self._view.redis, "churn_enqueue", CODE, *enqueue_arguments(new, max(places.values())))
+        FUNCTIONS.call(self._view.redis, "churn_enqueue", *enqueue_arguments(new, max(places.values())))
         return len(places)
 
     def disabled(self, endpoint: Endpoint, why: str) -> None:
-        """Tells the other endpoints that one was switched off."""
+        """Tells the other endpoints that one was switched off: of its URL the host only, because whoever knows all of a
+        chat channel's may post there."""
         told = {
             "endpoint": endpoint.id,
-            "url": endpoint.url,
+            "host": urlsplit(endpoint.url).hostname,
             "description": endpoint.description,
             "summary": f"The webhook endpoint {endpoint.description or endpoint.id} was switched off: {why}.",
         }
@@ -62,7 +63,7 @@ class FanOut:
             for each in self._endpoints.all()
             if each.id != endpoint.id and each.state == "enabled" and "endpoint.disabled" in each.types
         ]  # fmt: skip
-        called(self._view.redis, "churn_enqueue", CODE, *enqueue_arguments(new))
+        FUNCTIONS.call(self._view.redis, "churn_enqueue", *enqueue_arguments(new))
 
     def _new(self, endpoint: Endpoint, alert: dict[str, Any]) -> New:
         text = body(endpoint.format, "alert.raised", parsed(alert["raised_at"]), alert)

@@ -1,6 +1,30 @@
-#!lua name=churn_webhooks
 -- The queues of deliveries: one an endpoint, by when each is due. Every step is one call, so that a program that is
 -- killed between two of them leaves nothing half done: what was claimed comes back when its lease is over.
+
+-- The set of the deliveries about an alert is kept as long as the last of them, and while one waits.
+local function keep_set(alert)
+  local set, longest = 'churn:deliveries:of:' .. alert, 1
+  for _, id in ipairs(redis.call('SMEMBERS', set)) do
+    local left = redis.call('PTTL', 'churn:delivery:' .. id)
+    if left == -1 then
+      redis.call('PERSIST', set)
+      return
+    end
+    longest = math.max(longest, left)
+  end
+  redis.call('PEXPIRE', set, longest)
+end
+
+-- Some of an endpoint's list, drawn at random: Redis lets deliveries go by itself, and one that waits may be the oldest.
+-- By four for each that comes, the list is never much longer than the deliveries are many.
+local function trim(endpoint)
+  local list = 'churn:deliveries:' .. endpoint
+  for _, id in ipairs(redis.call('ZRANDMEMBER', list, 4)) do
+    if redis.call('EXISTS', 'churn:delivery:' .. id) == 0 then
+      redis.call('ZREM', list, id)
+    end
+  end
+end
 
 -- ARGV: place in the order of alerts that is reached then (empty: none), then for each delivery its id, endpoint, alert
 -- (or nothing), type, body, creation, when it is due (ms). One that is there already is left as it is, and one about an
@@ -19,7 +43,9 @@ redis.register_function('churn_enqueue', function(_, args)
       redis.call('ZADD', 'churn:deliveries:' .. endpoint, now, id)
       if alert ~= '' then
         redis.call('SADD', 'churn:deliveries:of:' .. alert, id)
+        redis.call('PERSIST', 'churn:deliveries:of:' .. alert)
       end
+      trim(endpoint)
       added = added + 1
     end
   end
@@ -63,10 +89,9 @@ redis.register_function('churn_attempted', function(_, args)
   end
   redis.call('ZREM', 'churn:queue:' .. args[2], args[1])
   redis.call('HSET', key, 'ended_ms', args[5])
-  local alert = redis.call('HGET', key, 'alert')
-  for _, each in ipairs({ key, 'churn:attempts:' .. args[1], 'churn:deliveries:of:' .. alert }) do
-    redis.call('EXPIRE', each, args[7])
-  end
+  redis.call('EXPIRE', key, args[7])
+  redis.call('EXPIRE', 'churn:attempts:' .. args[1], args[7])
+  keep_set(redis.call('HGET', key, 'alert'))
   return 1
 end)
 
@@ -90,13 +115,36 @@ end)
 redis.register_function('churn_erase_deliveries', function(_, ids)
   local erased = 0
   for _, id in ipairs(ids) do
-    local endpoint = redis.call('HGET', 'churn:delivery:' .. id, 'endpoint')
+    local endpoint, alert = unpack(redis.call('HMGET', 'churn:delivery:' .. id, 'endpoint', 'alert'))
+    erased = erased + redis.call('DEL', 'churn:delivery:' .. id)
+    redis.call('DEL', 'churn:attempts:' .. id)
     if endpoint then
       redis.call('ZREM', 'churn:queue:' .. endpoint, id)
       redis.call('ZREM', 'churn:deliveries:' .. endpoint, id)
+      redis.call('SREM', 'churn:deliveries:of:' .. alert, id)
+      keep_set(alert)
     end
-    erased = erased + redis.call('DEL', 'churn:delivery:' .. id)
-    redis.call('DEL', 'churn:attempts:' .. id)
   end
   return erased
+end)
+
+-- ARGV: id of an endpoint, then names and values of fields. 0 for one that is not there: it was deleted meanwhile, and
+-- must not come back as these fields.
+redis.register_function('churn_change_endpoint', function(_, args)
+  local key = 'churn:endpoint:' .. args[1]
+  if redis.call('EXISTS', key) == 0 then
+    return 0
+  end
+  redis.call('HSET', key, unpack(args, 2))
+  return 1
+end)
+
+-- ARGV: id of an endpoint, and why, as JSON. 1 for the one that switches it off, 0 for whoever comes later.
+redis.register_function('churn_switch_off', function(_, args)
+  local key = 'churn:endpoint:' .. args[1]
+  if redis.call('HGET', key, 'state') ~= '"enabled"' then
+    return 0
+  end
+  redis.call('HSET', key, 'state', '"disabled"', 'disabled_for', args[2])
+  return 1
 end)

@@ -76,6 +76,27 @@ def test_nothing_of_the_user_is_left_and_the_receipt_says_so(
     assert filled.view.books().users == 1
 
 
+def test_where_publish_was_quicker_the_deliveries_are_erased_and_the_receipt_is_the_same(
+    filled: Any, forgetting: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.add(score("Ann"))
+    filled.add(score("Ann", version=2, p_cancel=0.7))
+    [alert] = forgetting.client.get("/v1/alerts", params={"user_id": "Ann"}).json()["alerts"]
+    redis = filled.view.redis
+    new = []
+    for name in ("ep_1", "ep_2"):
+        redis.hset(f"churn:endpoint:{name}", "url", '"https://x"')
+        new.append(New(f"msg_{name}", name, alert["id"], "alert.raised", json.dumps(alert), 1, 1))
+    Deliveries(redis, forgetting.wall).enqueue(new)
+    monkeypatch.setattr("api.forgetting.tell_topic", lambda _, user_id, __: filled.view.forget(user_id))
+    receipt = forgetting.client.delete("/v1/users/Ann").json()
+    assert {each["what"]: each["count"] for each in receipt["erased"]} == {
+        "score": 1, "history points": 2, "moments with features": 1, "snooze and acknowledgement": 0, "alerts": 1,
+        "webhook deliveries": 2, "audit entries": 0,
+    }  # fmt: skip
+    assert traces(redis, "Ann") == traces(redis, "msg_ep") == []
+
+
 def test_the_topic_holds_a_marker_between_tombstones_and_the_marker_tells_no_id(forgetting: Any, kafka: Kafka) -> None:
     receipt = forgetting.client.delete("/v1/users/Ann").json()
     held = on_topic(kafka)

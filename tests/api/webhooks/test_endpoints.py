@@ -36,6 +36,7 @@ def test_one_is_made_and_its_secret_is_shown_once(served: Any, receiver: Receive
     [
         "https://10.0.0.1/x", "http://example.com/x", "https://169.254.169.254/latest/meta-data", "https://[::1]/",
         "https://user:pw@example.com/", "nonsense", "https://no-such-host.invalid/",
+        "https://a..b.com/", f"https://{'a' * 64}.example.com/",
     ],
 )  # fmt: skip
 def test_where_it_may_not_go_it_is_not_made(served: Any, url: str) -> None:
@@ -82,6 +83,26 @@ def test_deleted_it_is_gone_with_its_deliveries(filled: Any, served: Any, receiv
         assert served.client.get(path).status_code == 404
     left = [key for key in filled.view.redis.scan_iter("churn:*") if endpoint["id"] in key or delivery in key]
     assert left == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("PATCH", ""), ("POST", "/rotate-secret")])
+def test_deleted_while_it_is_changed_it_stays_deleted(
+    filled: Any, served: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    endpoint = made(served, receiver.url)
+    endpoints = served.context.endpoints
+    get = endpoints.get
+
+    def deleted_meanwhile(endpoint_id: str) -> Any:
+        found = get(endpoint_id)
+        endpoints.delete(endpoint_id)
+        return found
+
+    monkeypatch.setattr(endpoints, "get", deleted_meanwhile)
+    options = {"json": {"description": "b"}} if method == "PATCH" else {}
+    answer = served.client.request(method, f"/v1/endpoints/{endpoint['id']}{path}", **options)
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:churn:problem:unknown-endpoint")
+    assert filled.view.redis.exists(f"churn:endpoint:{endpoint['id']}") == 0
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,11 @@ def test_nobody_there_is_told(receiver: Receiver) -> None:
     assert "Cannot connect" in answer.error
 
 
+def test_a_name_that_cannot_be_one_is_refused() -> None:
+    [answer] = send("https://a..b.com/")
+    assert answer == Answer(None, "refused: a..b.com cannot be the name of a host.")
+
+
 def test_a_connection_is_used_again(receiver: Receiver) -> None:
     assert [answer.status for answer in send(receiver.url, times=5)] == [204] * 5
     assert receiver.connections == 1
