@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import redis
 import structlog
@@ -106,9 +106,12 @@ class AlertFeed:
 
     async def _run(self) -> None:
         while True:
-            with suppress(redis.RedisError, OSError):
+            try:
                 await self._follow()
-            log.warning("the live alerts wait for Redis")
+            except (redis.RedisError, OSError):
+                log.warning("the live alerts wait for Redis")
+            except Exception:  # whoever listens would never hear of anything again
+                log.exception("the live alerts begin anew after a fault")
             await asyncio.sleep(RETRY_S)
 
     async def _follow(self) -> None:

@@ -5,13 +5,15 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from api import alert_feed
+from api import alert_answers, alert_feed
+from api.alert_answers import AlertWords
 from api.alert_feed import AlertFeed, Listener
 from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
@@ -67,6 +69,41 @@ def test_the_reason_stands_in_its_words(filled: Any, get: Any, scored: Any) -> N
 def test_the_reason_is_that_of_its_own_moment(filled: Any, get: Any, scored: Any) -> None:
     filled.add(scored("7"), scored("7", {"adverts_14d": 90.0}, version=2), scored("7", version=3))
     assert get("/v1/alerts").json()["alerts"][0]["driver"] == "adverts"
+
+
+def test_alerts_of_one_page_keep_their_reasons_although_fewer_are_held(
+    filled: Any, get: Any, scored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_answers, "KEPT", 2)
+    for user_id in "abcde":
+        filled.add(scored(user_id), scored(user_id, {"adverts_14d": 90.0}, version=2))
+    for _ in range(2):
+        assert [alert["driver"] for alert in get("/v1/alerts").json()["alerts"]] == ["adverts"] * 5
+
+
+def test_threads_that_explain_at_once_do_not_disturb_each_other(
+    filled: Any, served: Any, scored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_answers, "KEPT", 1)
+    for user_id in "ab":
+        filled.add(scored(user_id), scored(user_id, {"adverts_14d": 90.0}, version=2))
+    alerts = filled.view.alerts(2)
+    words = AlertWords(served.context.explainers)
+    meeting = threading.Barrier(2, timeout=5)
+
+    class Dict(dict[str, Any]):
+        """Two threads that list it at once, if they can, see the same."""
+
+        def __iter__(self) -> Iterator[str]:
+            found = list(super().__iter__())
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(0.3)
+            return iter(found)
+
+    words._held = Dict()
+    with ThreadPoolExecutor(2) as threads:
+        told = list(threads.map(lambda _: words.told(alerts, 30), range(2)))
+    assert [alert["driver"] for each in told for alert in each] == ["adverts"] * 4
 
 
 def test_newest_first_in_pages(filled: Any, get: Any, score: Any) -> None:
@@ -211,6 +248,24 @@ class TestStream:
 
         asyncio.run(come())
         assert len(begun) == 1
+
+    def test_a_fault_does_not_end_it_for_good(
+        self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_feed, "RETRY_S", 0.05)
+        told, faults = served.context.alert_words.told, [KeyError("a fault")]
+
+        def faulty(*given: Any) -> Any:
+            if faults:
+                raise faults.pop()
+            return told(*given)
+
+        monkeypatch.setattr(served.context.alert_words, "told", faulty)
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            rise(filled, score, "7")
+            assert self._next(lines)["data"]["user_id"] == "7"
+            assert not faults
 
     def test_it_ends_soon_when_the_server_stops(self, filled: Any, served: Any, eventually: Any) -> None:
         with self.listening(served) as lines:
