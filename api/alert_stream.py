@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 
 from api import examples
 from api.access import needs
+from api.alert_feed import GAP
 from api.answers import answers
 from api.context import Context, Wired
 
@@ -43,7 +44,7 @@ async def _events(context: Context, begin: int | None, missed: bool) -> AsyncIte
         if missed:
             after = place if begin is None else max(begin, place - RESUMED)
             if after != begin:
-                yield b'event: gap\ndata: {"detail":"Some alerts were missed; GET /v1/alerts has them."}\n\n'
+                yield GAP
             for each in await asyncio.to_thread(context.feed.between, after, place):
                 yield each
         while True:

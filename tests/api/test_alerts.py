@@ -224,6 +224,43 @@ class TestStream:
             rise(filled, score, "7")
             assert self._next(lines)["data"]["user_id"] == "7"
 
+    def test_after_a_loss_of_data_there_is_a_gap_and_new_alerts_are_told(
+        self, filled: Any, served: Any, score: Any, eventually: Any
+    ) -> None:
+        rise(filled, score, "a", "b", "c")
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            filled.view.redis.delete("churn:alerts", "churn:alerts:sequence")
+            rise(filled, score, "d")
+            assert self._next(lines)["event"] == "gap"
+            rise(filled, score, "e")
+            assert self._next(lines)["data"]["user_id"] == "e"
+
+    def test_without_new_alerts_a_loss_of_data_is_told_too(
+        self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_feed, "LOOK_S", 0.05)
+        rise(filled, score, "a")
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            filled.view.redis.delete("churn:alerts", "churn:alerts:sequence")
+            assert self._next(lines)["event"] == "gap"
+
+    def test_an_alert_that_was_erased_is_no_gap(self, filled: Any, served: Any, score: Any) -> None:
+        rise(filled, score, "a", "b")
+        feed = served.context.feed
+        feed._place = 2
+        filled.view.forget("b")
+        assert feed._new() == ([], 2, False)
+
+    def test_nothing_beyond_the_place_is_told_where_some_were_erased(
+        self, filled: Any, served: Any, get: Any, score: Any
+    ) -> None:
+        rise(filled, score, "a", "b", "c", "d")
+        filled.view.forget("b")
+        told = served.context.feed.between(1, 3)
+        assert [json.loads(each.split(b"data: ")[1])["user_id"] for each in told] == ["c"]
+
     def test_one_subscription_serves_all_listeners(self, filled: Any, served: Any, eventually: Any) -> None:
         with self.listening(served), self.listening(served), self.listening(served):
             self._wait_for_listeners(served, 3, eventually)
@@ -233,9 +270,9 @@ class TestStream:
         begun: list[int] = []
 
         class View:
-            def alert_ids(self, before: int | None, most: int) -> list[tuple[str, int]]:
-                begun.append(most)
-                return []
+            def last_alert_place(self) -> int:
+                begun.append(1)
+                return 0
 
         def away() -> Any:
             raise OSError
