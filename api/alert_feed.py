@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
 
 import redis
 import structlog
@@ -25,7 +27,12 @@ AT_ONCE = 500
 BEHIND = 256
 """Alerts that a listener may be behind; one that reads more slowly is dropped, and resumes where it was."""
 
+READERS = 4
+"""Threads at a time that read for listeners: requests need the others, first of all to find out who asks."""
 GAP = b'event: gap\ndata: {"detail":"Some alerts were missed; GET /v1/alerts has them."}\n\n'
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 
 
 class Listener:
@@ -64,6 +71,26 @@ class AlertFeed:
         self._place = 0
         self._task: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()
+        self._readers = asyncio.Semaphore(READERS)
+        self._open: Counter[str] = Counter()
+
+    def enter(self, key_id: str, most: int) -> bool:
+        """Counts one more stream of a key, until :meth:`leave`; False if it has as many as it may."""
+        if self._open[key_id] >= most:
+            return False
+        self._open[key_id] += 1
+        return True
+
+    def leave(self, key_id: str) -> None:
+        """One stream of a key less."""
+        self._open[key_id] -= 1
+        if not self._open[key_id]:
+            del self._open[key_id]
+
+    async def read(self, what: Callable[Given, Found], *args: Given.args, **named: Given.kwargs) -> Found:
+        """Calls what blocks in a thread, for a listener."""
+        async with self._readers:
+            return await asyncio.to_thread(what, *args, **named)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[tuple[Listener, int]]:

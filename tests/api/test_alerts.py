@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api import alert_answers, alert_feed
+from api import alert_answers, alert_feed, alert_stream
 from api.alert_answers import AlertWords
 from api.alert_feed import AlertFeed, Listener
 from churn.outcomes import AlertPolicy
@@ -153,9 +153,9 @@ def test_a_rise_is_told_in_any_band(filled: Any, get: Any, score: Any) -> None:
 
 class TestStream:
     @contextmanager
-    def listening(self, served: Any, last: str | None = None) -> Iterator[Any]:
+    def listening(self, served: Any, last: str | None = None, headers: dict[str, str] | None = None) -> Iterator[Any]:
         """The lines of a stream as they come."""
-        headers = {"Last-Event-ID": last} if last else {}
+        headers = {**(headers or {}), **({"Last-Event-ID": last} if last else {})}
         with (
             httpx.Client(base_url=served.client.base_url, headers=served.client.headers, timeout=10) as client,
             client.stream("GET", "/v1/alerts/stream", headers=headers) as stream,
@@ -321,6 +321,90 @@ class TestStream:
             assert ended.wait(5)
             assert time.monotonic() - began_s < 2
             reader.join()
+
+    def test_it_ends_with_its_key(
+        self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        expiring, (revoked, token) = served.key("read", days=1), served.context.keys.create("test", ["read"])
+        with (
+            self.listening(served) as goes_on,
+            self.listening(served, headers=expiring) as first,
+            self.listening(served, headers={"Authorization": f"Bearer {token}"}) as second,
+        ):
+            assert [next(lines) for lines in (first, second) for _ in range(2)] == ["", ": still here"] * 2
+            served.context.keys.revoke(revoked.id)
+            assert list(second)[-1] == ""  # it ends
+            served.wall.now_ms += DAY_MS
+            assert list(first)[-1] == ""
+            self._wait_for_listeners(served, 1, eventually)
+            rise(filled, score, "7")
+            assert self._next(goes_on)["data"]["user_id"] == "7"
+
+    def test_it_ends_with_its_session(self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        key, _ = served.context.keys.create("test", ["read"])
+        session = served.context.sessions.begin(key.id)
+        url, cookies = f"{served.client.base_url}/v1/alerts/stream", {"churn_session": session}
+        with httpx.Client(cookies=cookies, timeout=10) as client, client.stream("GET", url) as stream:
+            lines = stream.iter_lines()
+            assert [next(lines) for _ in range(3)] == ["retry: 2000", "", ": still here"]
+            served.context.sessions.end(session)
+            assert list(lines)[-1] == ""
+
+    def test_a_heartbeat_looks_at_the_key_also_while_alerts_come_all_the_time(
+        self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.2)
+
+        async def first_comment() -> bytes:
+            async for each in alert_stream._events(served.context, None, False, lambda: True):
+                if each.startswith(b":"):
+                    return each
+                for listener in served.context.feed._listeners:
+                    listener.tell(b"data: {}\n\n")
+                await asyncio.sleep(0.05)
+            return b""
+
+        async def within(limit_s: float) -> bytes:
+            return await asyncio.wait_for(first_comment(), limit_s)
+
+        try:
+            assert asyncio.run(within(5)).startswith(b": still here")
+        finally:
+            served.context.feed._task = None  # its loop is over
+
+    def test_a_key_has_so_many_streams_and_no_more(self, filled: Any, serve_on: Any, eventually: Any) -> None:
+        served = serve_on(filled.url, api={"streams_per_key": 2})
+        other = served.key("read")
+        with self.listening(served), self.listening(served), self.listening(served, headers=other):
+            answer = served.client.get("/v1/alerts/stream")
+            assert (answer.status_code, answer.headers["Retry-After"]) == (429, "15")
+            assert answer.json()["type"] == "urn:churn:problem:too-many-requests"
+        assert eventually(lambda: not served.context.feed._open)
+        with self.listening(served):
+            pass
+
+    def test_few_threads_read_for_listeners(self) -> None:
+        at_once, most = [0], [0]
+        lock = threading.Lock()
+        meeting = threading.Barrier(alert_feed.READERS, timeout=5)
+
+        def reading() -> None:
+            with lock:
+                at_once[0] += 1
+                most[0] = max(most[0], at_once[0])
+            meeting.wait()
+            with lock:
+                at_once[0] -= 1
+
+        async def read() -> None:
+            feed = AlertFeed(None, None, None)  # type: ignore[arg-type]
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4 * alert_feed.READERS))
+            await asyncio.gather(*(feed.read(reading) for _ in range(4 * alert_feed.READERS)))
+
+        asyncio.run(read())
+        assert most[0] == alert_feed.READERS
 
     def test_it_needs_a_key(self, served: Any) -> None:
         assert httpx.get(f"{served.client.base_url}/v1/alerts/stream").status_code == 401
