@@ -71,7 +71,8 @@ def test_filters(filled: Any, served: Any, get: Any, scored: Any) -> None:
     [
         {"band": "none"}, {"driver": "weather"}, {"level": "gold"}, {"mark": "x"}, {"limit": 0}, {"limit": 1001},
         {"cursor": "nonsense"}, {"cursor": cursor.written("7", 1)}, {"cursor": cursor.written(1)},
-        {"cursor": "x" * 601},
+        {"cursor": "x" * 601}, {"cursor": "W05hTiwieCJd"}, {"cursor": cursor.written(float("inf"), "x")},
+        {"cursor": cursor.written(0.5, "\ud800")}, {"cursor": cursor.written(1e300, "x")},
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(get: Any, params: dict[str, Any]) -> None:
