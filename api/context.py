@@ -71,7 +71,7 @@ def build(settings: Settings, clock: Clock) -> Context:
     """
     view = open_view(settings.redis)
     secret_keys = settings.secrets.read()
-    explainers, marks = Explainers(settings.models), Marks(view.redis, clock)
+    explainers, marks = Explainers(settings.models, clock), Marks(view.redis, clock)
     risks = Risks(view, marks, explainers)
     words = AlertWords(explainers)
     look_up = Callers(view.redis, clock, settings.api.requests_per_second).look_up
