@@ -18,6 +18,7 @@ from api.access import COOKIE, Asking, needs
 from api.alert_feed import GAP
 from api.answers import answers
 from api.context import Context, Wired
+from api.passes import Pass
 from api.problems import ProblemError
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[needs("read")])
@@ -56,26 +57,24 @@ async def alert_stream(
 ) -> StreamingResponse:
     """Alerts as they are raised."""
     begin = None if last_event_id is None else await context.feed.read(context.view.alert_place, last_event_id)
-    session = request.cookies.get(COOKIE, "") if asking.session else None
+    held = Pass(asking.key_id, request.cookies.get(COOKIE, "") if asking.session else None)
     most = context.settings.api.streams_per_key
     if not context.feed.enter(asking.key_id, most):
         detail = f"The key listens {most:,} times already, which is as often as it may."
         raise ProblemError("too-many-requests", detail, {"Retry-After": str(round(HEARTBEAT_S))})
-    stream = _events(context, begin, last_event_id is not None, partial(_may_go_on, context, asking.key_id, session))
+    stream = _events(context, held, begin, missed=last_event_id is not None)
     return _Stream(stream, partial(context.feed.leave, asking.key_id))
 
 
-def _may_go_on(context: Context, key_id: str, session: str | None) -> bool:
-    """Whether the key, and the session if a browser listens, holds still. Blocks."""
+async def _may_go_on(context: Context, held: Pass) -> bool:
+    """Whether the key, and the session if a browser listens, holds still."""
     try:
-        return (session is None or context.sessions.key_of(session) == key_id) and context.keys.holds(key_id)
-    except redis.RedisError:  # without Redis there is nothing to be told; the next time it will be known
+        return await context.passes.ask(held)
+    except redis.RedisError:  # it will be known the next time
         return True
 
 
-async def _events(
-    context: Context, begin: int | None, missed: bool, may_go_on: Callable[[], bool]
-) -> AsyncIterator[bytes]:
+async def _events(context: Context, held: Pass, begin: int | None, missed: bool) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
     async with context.feed.listening() as (listener, place):
         if missed:
@@ -88,7 +87,7 @@ async def _events(
         while True:
             left_s = heartbeat_s - time.monotonic()
             if left_s <= 0:  # also while alerts come all the time
-                if not await context.feed.read(may_go_on):
+                if not await _may_go_on(context, held):
                     return
                 yield b": still here\n\n"
                 heartbeat_s = time.monotonic() + HEARTBEAT_S

@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from api import alert_answers, alert_feed, alert_stream
 from api.alert_answers import AlertWords
 from api.alert_feed import AlertFeed, Listener
+from api.passes import Pass
 from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
 
@@ -356,9 +358,10 @@ class TestStream:
         self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.2)
+        key, _ = served.context.keys.create("test", ["read"])
 
         async def first_comment() -> bytes:
-            async for each in alert_stream._events(served.context, None, False, lambda: True):
+            async for each in alert_stream._events(served.context, Pass(key.id, None), None, missed=False):
                 if each.startswith(b":"):
                     return each
                 for listener in served.context.feed._listeners:
@@ -373,6 +376,27 @@ class TestStream:
             assert asyncio.run(within(5)).startswith(b": still here")
         finally:
             served.context.feed._task = None  # its loop is over
+
+    def test_it_goes_on_while_redis_cannot_tell_of_its_key(
+        self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+
+        def away(key_id: str) -> bool:
+            raise redis.ConnectionError
+
+        monkeypatch.setattr(served.context.keys, "holds", away)
+        with self.listening(served) as lines:
+            assert [next(lines) for _ in range(4)] == ["", ": still here"] * 2
+
+    def test_looking_at_the_key_counts_as_no_request(
+        self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        headers = served.key("read", per_second=1)
+        with self.listening(served, headers=headers) as lines:
+            assert [next(lines) for _ in range(8)] == ["", ": still here"] * 4
+            assert served.client.get("/v1/alerts", headers=headers).status_code == 200
 
     def test_a_key_has_so_many_streams_and_no_more(self, filled: Any, serve_on: Any, eventually: Any) -> None:
         served = serve_on(filled.url, api={"streams_per_key": 2})
