@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,26 +53,38 @@ class AlertWords:
 
     def __init__(self, explainers: Explainers) -> None:
         self._explainers = explainers
-        self._reasons: dict[str, list[Reason]] = {}
+        self._held: dict[str, list[Reason]] = {}
+        self._lock = threading.Lock()
 
     def told(self, alerts: Sequence[view.Alert], horizon_days: int | None) -> list[dict[str, Any]]:
         """The members of an :class:`Alert`, of each."""
-        self._explain([alert for alert in alerts if alert.id not in self._reasons])
-        return [_told(alert, self._reasons.get(alert.id), horizon_days) for alert in alerts]
+        reasons = self._reasons_of(alerts)
+        return [_told(alert, reasons.get(alert.id), horizon_days) for alert in alerts]
 
-    def _explain(self, alerts: list[view.Alert]) -> None:
+    def _reasons_of(self, alerts: Sequence[view.Alert]) -> dict[str, list[Reason]]:
+        """By the alert's id; of these alerts none is missing because others took its place."""
+        with self._lock:
+            held = {alert.id: self._held[alert.id] for alert in alerts if alert.id in self._held}
+        found = self._explained([alert for alert in alerts if alert.id not in held])
+        with self._lock:
+            self._held |= found
+            for old in list(self._held)[:-KEPT]:
+                del self._held[old]
+        return held | found
+
+    def _explained(self, alerts: list[view.Alert]) -> dict[str, list[Reason]]:
         """All of one model in one run; without its model an alert is tried again the next time."""
         by_model: dict[str, list[view.Alert]] = {}
         for alert in alerts:
             if len(alert.features) == len(NAMES):
                 by_model.setdefault(alert.model_version, []).append(alert)
+        found: dict[str, list[Reason]] = {}
         for version, some in by_model.items():
             explainer = self._explainers.of(version)
             if explainer is not None:
-                found = explainer.reasons_of([(alert.features, None) for alert in some])
-                self._reasons |= {alert.id: reasons for alert, reasons in zip(some, found, strict=True)}
-        for old in list(self._reasons)[:-KEPT]:
-            del self._reasons[old]
+                reasons = explainer.reasons_of([(alert.features, None) for alert in some])
+                found |= {alert.id: each for alert, each in zip(some, reasons, strict=True)}
+        return found
 
 
 def _told(alert: view.Alert, reasons: list[Reason] | None, horizon_days: int | None) -> dict[str, Any]:

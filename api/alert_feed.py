@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
 
 import redis
 import structlog
@@ -24,6 +26,13 @@ RETRY_S = 1.0
 AT_ONCE = 500
 BEHIND = 256
 """Alerts that a listener may be behind; one that reads more slowly is dropped, and resumes where it was."""
+
+READERS = 4
+"""Threads at a time that read for listeners: requests need the others, first of all to find out who asks."""
+GAP = b'event: gap\ndata: {"detail":"Some alerts were missed; GET /v1/alerts has them."}\n\n'
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 
 
 class Listener:
@@ -62,13 +71,33 @@ class AlertFeed:
         self._place = 0
         self._task: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()
+        self._readers = asyncio.Semaphore(READERS)
+        self._open: Counter[str] = Counter()
+
+    def enter(self, key_id: str, most: int) -> bool:
+        """Counts one more stream of a key, until :meth:`leave`; False if it has as many as it may."""
+        if self._open[key_id] >= most:
+            return False
+        self._open[key_id] += 1
+        return True
+
+    def leave(self, key_id: str) -> None:
+        """One stream of a key less."""
+        self._open[key_id] -= 1
+        if not self._open[key_id]:
+            del self._open[key_id]
+
+    async def read(self, what: Callable[Given, Found], *args: Given.args, **named: Given.kwargs) -> Found:
+        """Calls what blocks in a thread, for a listener."""
+        async with self._readers:
+            return await asyncio.to_thread(what, *args, **named)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[tuple[Listener, int]]:
         """A listener, and the place in the order of alerts from behind which it is told."""
         async with self._beginning:  # of many that come at once, one begins
             if self._task is None:
-                self._place = await asyncio.to_thread(self._last_place)
+                self._place = await asyncio.to_thread(self._view.last_alert_place)
                 self._task = asyncio.create_task(self._run())
         listener = Listener()
         self._listeners.add(listener)
@@ -92,23 +121,33 @@ class AlertFeed:
 
     def between(self, after: int, until: int) -> list[bytes]:
         """Alerts behind a place and up to another as events, oldest first. Blocks."""
-        return self._events(after, max(0, until - after))[0]  # places go up by one
-
-    def _events(self, after: int, most: int) -> tuple[list[bytes], int]:
-        """Some alerts behind a place as events, and the place of the last."""
+        most = max(0, until - after)  # places go up by one, with holes where an alert was erased
         places = dict(self._view.alert_ids_after(after, most)) if most else {}
-        alerts = self._words.told(self._view.alerts_of(list(places)), self._view.horizon_days()) if places else []
-        return [event(alert["id"], to_json(alert)) for alert in alerts], max(places.values(), default=after)
+        return self._events([alert_id for alert_id, place in places.items() if place <= until])
 
-    def _last_place(self) -> int:
-        newest = self._view.alert_ids(None, 1)
-        return newest[0][1] if newest else 0
+    def _events(self, alert_ids: list[str]) -> list[bytes]:
+        if not alert_ids:
+            return []
+        alerts = self._words.told(self._view.alerts_of(alert_ids), self._view.horizon_days())
+        return [event(alert["id"], to_json(alert)) for alert in alerts]
+
+    def _new(self) -> tuple[list[bytes], int, bool]:
+        """What is to be told, the place that it goes up to, and whether there may be more. Blocks."""
+        places = dict(self._view.alert_ids_after(self._place, AT_ONCE))
+        if places:
+            return self._events(list(places)), max(places.values()), len(places) == AT_ONCE
+        last = self._view.last_alert_place()
+        # Redis has lost alerts, and counts anew from a smaller place: waiting for a larger one nobody would be told.
+        return ([GAP] if last < self._place else []), min(last, self._place), False
 
     async def _run(self) -> None:
         while True:
-            with suppress(redis.RedisError, OSError):
+            try:
                 await self._follow()
-            log.warning("the live alerts wait for Redis")
+            except (redis.RedisError, OSError):
+                log.warning("the live alerts wait for Redis")
+            except Exception:  # whoever listens would never hear of anything again
+                log.exception("the live alerts begin anew after a fault")
             await asyncio.sleep(RETRY_S)
 
     async def _follow(self) -> None:
@@ -124,12 +163,11 @@ class AlertFeed:
             await client.aclose()
 
     async def _tell_new(self) -> None:
-        while True:
-            events, self._place = await asyncio.to_thread(self._events, self._place, AT_ONCE)
+        more = True
+        while more:
+            events, self._place, more = await asyncio.to_thread(self._new)
             for each in events:
                 self._tell(each)
-            if len(events) < AT_ONCE:
-                return
 
     def _tell(self, each: bytes) -> None:
         for listener in [one for one in self._listeners if not one.tell(each)]:

@@ -46,7 +46,10 @@ def audit(
 ) -> AuditList:
     """Every change through the API and the command line, newest first; the last 100,000 or so."""
     before = cursors.read(cursor, str)[0] if cursor else None
-    found = context.audit.newest(limit, before)
+    try:
+        found = context.audit.newest(limit, before)
+    except ValueError:
+        raise cursors.foreign() from None
     return AuditList(
         entries=[
             AuditEntry(

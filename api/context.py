@@ -16,6 +16,7 @@ from api.alert_feed import AlertFeed
 from api.callers import Caller, Callers, Claim
 from api.explainers import Explainers
 from api.idempotency import Idempotency
+from api.passes import WITHIN_S, Pass, Passes
 from api.risks import Risk, Risks
 from api.sending import Sending
 from api.times import Clock
@@ -51,6 +52,7 @@ class Context:
     asked: Together[str, Risk | None]
     keys: Keys
     sessions: Sessions
+    passes: Together[Pass, bool]
     marks: Marks
     audit: Audit
     sending: Sending
@@ -74,9 +76,10 @@ def build(settings: Settings, clock: Clock) -> Context:
     """
     view = open_view(settings.redis)
     secret_keys = settings.secrets.read()
-    explainers, marks = Explainers(settings.models), Marks(view.redis, clock)
+    explainers, marks = Explainers(settings.models, clock), Marks(view.redis, clock)
     risks = Risks(view, marks, explainers)
     words = AlertWords(explainers)
+    keys, sessions = Keys(view.redis, clock), Sessions(view.redis)
     look_up = Callers(view.redis, clock, settings.api.requests_per_second).look_up
     return Context(
         view=view,
@@ -86,8 +89,9 @@ def build(settings: Settings, clock: Clock) -> Context:
         explainers=explainers,
         risks=risks,
         asked=Together(risks.look_up, ANSWER_TIMEOUT_S),
-        keys=Keys(view.redis, clock),
-        sessions=Sessions(view.redis),
+        keys=keys,
+        sessions=sessions,
+        passes=Together(Passes(keys, sessions).hold, WITHIN_S),
         marks=marks,
         audit=Audit(view.redis, clock),
         sending=Sending(settings.kafka),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import math
+import re
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -28,7 +30,19 @@ def read(cursor: str, *types: type[Any]) -> tuple[Any, ...]:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         place = None
-    if not isinstance(place, list) or [type(part) for part in place] != list(types):
-        wrong = {"parameter": "cursor", "reason": "It is not one of this list."}
-        raise ProblemError("invalid-request", "cursor: It is not one of this list.", parameters=[wrong])
+    if not isinstance(place, list) or [type(part) for part in place] != list(types) or not all(map(_sound, place)):
+        raise foreign()
     return tuple(place)
+
+
+def foreign() -> ProblemError:
+    """What is said of a cursor that is none of the list."""
+    wrong = {"parameter": "cursor", "reason": "It is not one of this list."}
+    return ProblemError("invalid-request", "cursor: It is not one of this list.", parameters=[wrong])
+
+
+def _sound(part: Any) -> bool:
+    """JSON holds things that Redis does not take: numbers that are none or too large, and halves of characters."""
+    if isinstance(part, str):
+        return not re.search("[\ud800-\udfff]", part)
+    return not isinstance(part, float | int) or (math.isfinite(part) and abs(part) < 2**53)

@@ -173,6 +173,7 @@ POLICY = {
         "quiet_until": "07:30",
         "quiet_zone": "Europe/Berlin",
     },
+    "refused": None,
     "applied": True,
     "medium": 0.3,
     "high": 0.5,

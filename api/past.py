@@ -79,7 +79,9 @@ def then(context: Context, user_id: str, at_ms: int) -> dict[str, Any]:
     if not points:
         raise ProblemError("unknown-user", f"No score is known of user {user_id} as of {rfc3339(at_ms)}.")
     point = points[-1]
-    moment = next((each for each in context.view.moments(user_id) if each.version == point.version), None)
+    # A version alone does not do: each epoch counts from 1.
+    place = (point.as_of, point.version)
+    moment = next((each for each in context.view.moments(user_id) if (each.as_of, each.version) == place), None)
     explainer = None if moment is None else context.explainers.of(moment.model_version)
     return {
         "user_id": user_id,

@@ -15,7 +15,7 @@ from api.context import Context, Wired
 from api.problems import ProblemError
 from churn import chosen_policy
 from churn.errors import ChurnError
-from churn.settings import DAY_MS, Clock, Policy, Zone
+from churn.settings import DAY_MS, Clock, Zone
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"])
 
@@ -46,7 +46,10 @@ class PolicyNow(BaseModel):
     """The alert policy that was chosen, and the thresholds by which bands are decided now."""
 
     changes: dict[str, Any] = Field(description="what was chosen through the API")
-    policy: dict[str, Any] = Field(description="the settings with these changes; a null threshold is the model card's")
+    policy: dict[str, Any] = Field(
+        description="the settings with these changes, if they are not refused; a null threshold is the model card's"
+    )
+    refused: str | None = Field(description="why publish does not take the changes: other settings, or another model")
     applied: bool = Field(description="whether publish decides by it already: within two seconds, if it runs")
     medium: float = Field(description="risk at which the medium band is entered now")
     high: float = Field(description="risk at which the high band is entered now")
@@ -60,10 +63,12 @@ class PolicyNow(BaseModel):
 def policy_now(context: Wired) -> PolicyNow:
     """The alert policy."""
     changes = chosen_policy.read(context.view.redis)
+    refused = _refusal(context, changes)
     now = context.view.policy("")
     return PolicyNow(
         changes=json.loads(changes or "{}"),
-        policy=chosen_policy.merged(context.settings.policy, changes).model_dump(),
+        policy=chosen_policy.merged(context.settings.policy, "" if refused else changes).model_dump(),
+        refused=refused,
         applied=chosen_policy.is_applied(context.view.redis),
         medium=now.medium,
         high=now.high,
@@ -77,11 +82,16 @@ def policy_now(context: Wired) -> PolicyNow:
 @router.patch("", dependencies=[needs("admin")], responses=answers("invalid-request", example=examples.POLICY))
 def change_policy(context: Wired, asking: Asking, changes: PolicyChanges) -> PolicyNow:
     """Changes some of the policy. Bands are set anew without an alert; then alerts go by it."""
-    held: dict[str, Any] = json.loads(chosen_policy.read(context.view.redis) or "{}")
     given = changes.model_dump(exclude_unset=True)
-    chosen = {name: value for name, value in {**held, **given}.items() if value is not None}
-    _require_sound(context, chosen)
-    chosen_policy.write(context.view.redis, chosen)
+
+    def decide(held: dict[str, Any]) -> dict[str, Any]:
+        chosen = {name: value for name, value in {**held, **given}.items() if value is not None}
+        refused = _refusal(context, json.dumps(chosen)) if chosen else None
+        if refused is not None:
+            raise ProblemError("invalid-request", refused)
+        return chosen
+
+    chosen_policy.change(context.view.redis, decide)
     context.audit.note(asking.key_id, asking.name, "policy.change", "policy", **given)
     return policy_now(context)
 
@@ -94,15 +104,13 @@ def reset_policy(context: Wired, asking: Asking) -> PolicyNow:
     return policy_now(context)
 
 
-def _require_sound(context: Context, changes: dict[str, Any]) -> None:
-    """Raises ProblemError unless publish would take it, which has the card's thresholds where these are left open."""
+def _refusal(context: Context, changes: str) -> str | None:
+    """Why publish would not take some changes: it has the card's thresholds where these are left open."""
     try:
-        policy: Policy = chosen_policy.merged(context.settings.policy, json.dumps(changes))
+        policy = chosen_policy.merged(context.settings.policy, changes)
     except ChurnError as error:
-        raise ProblemError("invalid-request", str(error)) from None
-    now = context.view.policy("")
-    medium, high = (given or held for given, held in ((policy.medium, now.medium), (policy.high, now.high)))
+        return str(error)
+    medium, high = chosen_policy.thresholds(context.view.redis, policy) or (0.0, 1.0)
     if medium > high:
-        raise ProblemError(
-            "invalid-request", f"medium: The medium band would begin at {medium:g}, above the high band at {high:g}."
-        )
+        return f"medium: The medium band would begin at {medium:g}, above the high band at {high:g}."
+    return None

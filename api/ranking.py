@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -29,7 +30,6 @@ RankedBand = Literal["high", "medium", "low"]
 CHUNK = 200
 LOOKED_AT = 5000
 """Users looked at for one page: a filter that few pass gives a short page and the cursor to go on."""
-CSV_ROWS = 100_000
 
 
 class UserList(BaseModel):
@@ -76,7 +76,7 @@ def ranked_users(
     """Active users, highest risk first."""
     place = cursors.read(filters.cursor, float, str) if filters.cursor else None
     if "text/csv" in accept:
-        rows = _csv(context, filters, place, filters.limit or CSV_ROWS)
+        rows = _csv(context, filters, place, filters.limit or sys.maxsize)
         headers = {"Content-Disposition": 'attachment; filename="users.csv"'}
         return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
     risks, following = page(context, filters, place, filters.limit or 50)
@@ -126,12 +126,15 @@ def _csv(context: Context, filters: Filters, place: tuple[Any, ...] | None, limi
     while limit > 0:
         risks, following = page(context, filters, following, min(limit, 1000))
         limit -= len(risks)
-        for risk in risks:
-            told = summary(risk, context.settings.api.stale_days)
-            reasons = [each["words"] for each in told["reasons"] or [] if each["driver"] == risk.driver]
-            yield _line([{**told, "reason": "".join(reasons)}[column] for column in _COLUMNS])
+        yield "".join(_row(context, risk) for risk in risks)  # at once: each piece costs a change of threads
         if following is None:
             return
+
+
+def _row(context: Context, risk: Risk) -> str:
+    told = summary(risk, context.settings.api.stale_days)
+    told["reason"] = "".join(each["words"] for each in told["reasons"] or [] if each["driver"] == risk.driver)
+    return _line([told[column] for column in _COLUMNS])
 
 
 def _line(cells: Any) -> str:
@@ -140,6 +143,9 @@ def _line(cells: Any) -> str:
     return held.getvalue()
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
 def _harmless(cell: Any) -> Any:
     """A user id comes from the log: a spreadsheet must not take it for a formula (OWASP: CSV injection)."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

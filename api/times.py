@@ -33,7 +33,7 @@ def parsed(text: Any) -> int:
     1538352117005
 
     Raises:
-        ValueError: it is none, or nobody could tell in which zone it is.
+        ValueError: it is none, nobody could tell in which zone it is, or :func:`rfc3339` could not write it.
     """
     try:
         moment = datetime.fromisoformat(str(text))
@@ -41,6 +41,10 @@ def parsed(text: Any) -> int:
         moment = None
     if moment is None or moment.tzinfo is None or "T" not in str(text).upper():
         raise ValueError("a time is written as 2018-10-01T00:01:57Z")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time is from the year 1 to 9999, in UTC") from None
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 

@@ -108,6 +108,6 @@ def serving(stand: Stand) -> Iterator[Address]:
     """One API process, and a key that may ask without end."""
     port = free_port()
     _, key = Keys(stand.view.redis, wall_clock).create("bench", ["admin"], per_second=1e6)
-    with program(stand, "serve", CHURN_API__PORT=str(port)) as child:
+    with program(stand, "serve", CHURN_API__PORT=str(port), CHURN_API__STREAMS_PER_KEY="5000") as child:
         wait_until(lambda: "serving" in child.log.read_text(), 30, {"serve": child}, "serving")
         yield Address(port, key)

@@ -10,6 +10,7 @@ What was done about a user who was then forgotten is taken out; that they were s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,6 +19,8 @@ import redis
 
 KEPT = 100_000
 """Entries, about; the oldest go first."""
+_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
+"""Of 64 bits: of a larger number Redis says that it is none."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Audit:
         Raises:
             ValueError: that is no id of an entry.
         """
-        if before is not None and not all(part.isdecimal() for part in before.split("-", 1)):
+        if before is not None and not _ID.fullmatch(before):
             raise ValueError(before)
         found = self._redis.xrevrange("churn:audit", f"({before}" if before else "+", "-", count=limit)
         return [

@@ -4,15 +4,19 @@
 `churn:policy-chosen`   string the changes, JSON of some members of :class:`churn.settings.Policy`
 `churn:policy-applied`  string those by which publish decides
 ======================= ====== =======================================================
+
+The hash `churn:policy` also holds `card_medium` and `card_high`: the thresholds where a policy leaves them open.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import redis
 from pydantic import ValidationError
+from redis.client import Pipeline
 
 from churn.errors import ChurnError
 from churn.settings import Policy
@@ -29,6 +33,29 @@ def write(client: redis.Redis, changes: dict[str, Any]) -> None:
         client.set("churn:policy-chosen", json.dumps(changes, sort_keys=True))
     else:
         client.delete("churn:policy-chosen")
+
+
+def change(client: redis.Redis, decide: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Chooses by what is chosen now; where somebody else chooses meanwhile, it is decided anew."""
+
+    def attempt(pipe: Pipeline) -> None:
+        chosen = decide(json.loads(cast("str | None", pipe.get("churn:policy-chosen")) or "{}"))
+        pipe.multi()
+        write(pipe, chosen)
+
+    client.transaction(attempt, "churn:policy-chosen")
+
+
+def know_card(client: redis.Redis, medium: float, high: float) -> None:
+    """Notes the thresholds of the card of the model in use."""
+    client.hset("churn:policy", mapping={"card_medium": medium, "card_high": high})
+
+
+def thresholds(client: redis.Redis, policy: Policy) -> tuple[float, float] | None:
+    """Where publish would have the medium and the high band begin by a policy; None while no card is known."""
+    card = cast("list[str | None]", client.hmget("churn:policy", "card_medium", "card_high"))
+    found = [float(given or known or 0) for given, known in zip((policy.medium, policy.high), card, strict=True)]
+    return (found[0], found[1]) if all(found) else None
 
 
 def applied(client: redis.Redis, changes: str) -> None:

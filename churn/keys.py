@@ -138,6 +138,13 @@ class Keys:
             raise LookupError(key_id)
         return _read(key_id, held)
 
+    def holds(self, key_id: str) -> bool:
+        """Whether a key is there and valid, without counting that as a request."""
+        try:
+            return self.get(key_id).state(self._clock()) == "valid"
+        except LookupError:
+            return False
+
     def revoke(self, key_id: str) -> Key:
         """Ends a key at once, with every session that it began; one that has ended stays as it is.
 

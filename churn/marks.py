@@ -49,12 +49,13 @@ class Marks:
 
     def set(self, user_id: str, kind: Kind, mark: Mark) -> None:
         """Sets a mark; one of the same kind is replaced."""
-        key, held = f"churn:marks:{user_id}", self.of([user_id])[0]
+        key, left_ms = f"churn:marks:{user_id}", max(1, mark.until_ms - self._clock())
         fields: dict[str, int | str] = {"until": mark.until_ms, "at": mark.at_ms, "by": mark.by, "note": mark.note}
         pipe = self._redis.pipeline()
         pipe.hset(key, mapping={f"{kind}_{name}": value for name, value in fields.items()})
-        last_ms = max([mark.until_ms, *(other.until_ms for other in held.values())])
-        pipe.pexpire(key, max(1, last_ms - self._clock()))
+        # The key lasts as long as the longest mark, also of one that somebody sets at the same moment.
+        pipe.pexpire(key, left_ms, nx=True)
+        pipe.pexpire(key, left_ms, gt=True)
         pipe.execute()
 
     def clear(self, user_id: str, kind: Kind) -> bool:

@@ -23,4 +23,6 @@ def quiet_until(policy: Policy, now_ms: int) -> int | None:
         return None
     day = now.date() + timedelta(days=1) if over_midnight and at >= begin else now.date()
     ends = datetime.combine(day, end, now.tzinfo)
+    if ends.astimezone(UTC) <= now.astimezone(UTC):  # the clocks went back: the wall shows that time once more
+        ends = ends.replace(fold=1)
     return int(ends.astimezone(UTC).timestamp() * 1000)

@@ -39,6 +39,10 @@ class Sessions:
         self._redis.set(f"churn:session:{digest(token)}", key_id, ex=SESSION_S)
         return token
 
+    def key_of(self, token: str) -> str | None:
+        """The id of the key that began a session; None if it has ended or there was none."""
+        return cast("str | None", self._redis.get(f"churn:session:{digest(token)}"))
+
     def end(self, token: str) -> None:
         """Ends a session, if there is one."""
         self._redis.delete(f"churn:session:{digest(token)}")

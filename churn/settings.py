@@ -159,6 +159,7 @@ class Api(Section):
     port: int = Field(8000, ge=0, le=65535)
     stale_days: float = Field(2.0, gt=0, description="a score older than this, by the event clock, is called stale")
     requests_per_second: float = Field(50.0, gt=0, description="of one key that has no number of its own")
+    streams_per_key: int = Field(100, ge=1, description="open streams of live alerts of one key, in one process")
     new_users_per_day: int = Field(100_000, ge=0, description="users nobody knew, in the events posted with one key")
     open_metrics: bool = Field(True, description="whether /metrics needs no key")
 

@@ -17,7 +17,8 @@ The view, all keys under `churn:`:
 `churn:alerts:of:ID`       list   ids of a user's alerts, oldest first
 `churn:alerts:sequence`    string the place of the newest alert in that order
 `churn:alert:ID`           hash   one alert
-`churn:policy`             hash   of the model in use: thresholds, :class:`AlertPolicy`; its `horizon_days`
+`churn:policy`             hash   of the model in use: thresholds, :class:`AlertPolicy`; its `horizon_days`; its card's
+                                  thresholds, which :mod:`churn.chosen_policy` writes
 `churn:policy:MODEL`       hash   thresholds for the scores of one model, which may be an older one
 `churn:heartbeats`         hash   how often the silent are looked at, :class:`HeartbeatPolicy`
 `churn:offsets`            hash   `topic:partition` to the offset that comes next

@@ -106,6 +106,10 @@ class ViewReader:
         place = self.redis.zscore("churn:alerts", alert_id)
         return None if place is None else int(place)
 
+    def last_alert_place(self) -> int:
+        """The place of the newest alert, also of one that is not there any more; it is smaller after a loss of data."""
+        return int(cast("str | None", self.redis.get("churn:alerts:sequence")) or 0)
+
     def due(self, clock: int, limit: int) -> list[tuple[str, int]]:
         """Users whose heartbeat is due by an event clock, and since when, both ms; the longest due first."""
         found = self.redis.zrange("churn:due", 0, clock, byscore=True, offset=0, num=limit, withscores=True)

@@ -47,7 +47,9 @@ class Thresholds:
 
     def __init__(self, settings: Settings, model: bundle.Bundle) -> None:
         self._settings, self._model = settings, model
-        self._chosen, self._changes = settings.policy, ""
+        self._chosen = settings.policy
+        self._changes: str | None = ""
+        self._taken = ""
         self._policy = policy(self._chosen, model)
         self._following = Following(settings.models, model)
         self._known: set[str] = set()
@@ -71,7 +73,9 @@ class Thresholds:
         self.know(view, view.known_models())
         if users := view.reband():
             log.info("bands were set anew by another policy, without alerts", users=users)
-        chosen_policy.applied(view.redis, self._changes)
+        card = self._model.card["thresholds"]
+        chosen_policy.know_card(view.redis, card["medium"], card["high"])
+        chosen_policy.applied(view.redis, self._taken)
 
     def follow(self, view: View) -> None:
         """Takes over the bundle and the policy that were chosen last, if they are others now."""
@@ -87,6 +91,8 @@ class Thresholds:
         except ChurnError as error:
             log.warning("the thresholds of the chosen model are not taken", model=model.version, error=str(error))
             return
+        if self._changes != self._taken:
+            self._changes = None  # what did not fit the old model may fit this one
         log.info("publishing by the thresholds of another model", model=model.version)
 
     def _take_changes(self, changes: str) -> bool:
@@ -100,6 +106,7 @@ class Thresholds:
         except ChurnError as error:
             log.warning("the chosen policy is not taken; the old one goes on", error=str(error))
             return False
+        self._taken = changes
         log.info("publishing by another policy")
         return True
 

@@ -34,7 +34,9 @@ TYPICAL: Mapping[str, float] = {
 }
 
 
-def write_bundle(models: Path, version: str = "m1", horizon_days: int = 30) -> Explainer:
+def write_bundle(
+    models: Path, version: str = "m1", horizon_days: int = 30, thresholds: Mapping[str, float] | None = None
+) -> Explainer:
     """Makes a bundle the current one; returns what reads it."""
     folder = models / version
     for outcome in OUTCOMES:
@@ -46,7 +48,7 @@ def write_bundle(models: Path, version: str = "m1", horizon_days: int = 30) -> E
         "outcomes": list(OUTCOMES),
         "features": {"hash": bundle.table_hash(), "table": bundle.feature_rows()},
         "labels": {"horizon_days": horizon_days},
-        "thresholds": {"medium": 0.3, "high": 0.5},
+        "thresholds": dict(thresholds or {"medium": 0.3, "high": 0.5}),
         "calibration": {outcome: calibration.to_card(Sigmoid()) for outcome in OUTCOMES},
         "reference": dict(TYPICAL),
     }

@@ -5,14 +5,18 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 import httpx
 import pytest
+import redis
 
-from api import alert_feed
+from api import alert_answers, alert_feed, alert_stream
+from api.alert_answers import AlertWords
 from api.alert_feed import AlertFeed, Listener
+from api.passes import Pass
 from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
 
@@ -69,6 +73,41 @@ def test_the_reason_is_that_of_its_own_moment(filled: Any, get: Any, scored: Any
     assert get("/v1/alerts").json()["alerts"][0]["driver"] == "adverts"
 
 
+def test_alerts_of_one_page_keep_their_reasons_although_fewer_are_held(
+    filled: Any, get: Any, scored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_answers, "KEPT", 2)
+    for user_id in "abcde":
+        filled.add(scored(user_id), scored(user_id, {"adverts_14d": 90.0}, version=2))
+    for _ in range(2):
+        assert [alert["driver"] for alert in get("/v1/alerts").json()["alerts"]] == ["adverts"] * 5
+
+
+def test_threads_that_explain_at_once_do_not_disturb_each_other(
+    filled: Any, served: Any, scored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_answers, "KEPT", 1)
+    for user_id in "ab":
+        filled.add(scored(user_id), scored(user_id, {"adverts_14d": 90.0}, version=2))
+    alerts = filled.view.alerts(2)
+    words = AlertWords(served.context.explainers)
+    meeting = threading.Barrier(2, timeout=5)
+
+    class Dict(dict[str, Any]):
+        """Two threads that list it at once, if they can, see the same."""
+
+        def __iter__(self) -> Iterator[str]:
+            found = list(super().__iter__())
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(0.3)
+            return iter(found)
+
+    words._held = Dict()
+    with ThreadPoolExecutor(2) as threads:
+        told = list(threads.map(lambda _: words.told(alerts, 30), range(2)))
+    assert [alert["driver"] for each in told for alert in each] == ["adverts"] * 4
+
+
 def test_newest_first_in_pages(filled: Any, get: Any, score: Any) -> None:
     users = [f"u{i}" for i in range(25)]
     rise(filled, score, *users)
@@ -116,9 +155,9 @@ def test_a_rise_is_told_in_any_band(filled: Any, get: Any, score: Any) -> None:
 
 class TestStream:
     @contextmanager
-    def listening(self, served: Any, last: str | None = None) -> Iterator[Any]:
+    def listening(self, served: Any, last: str | None = None, headers: dict[str, str] | None = None) -> Iterator[Any]:
         """The lines of a stream as they come."""
-        headers = {"Last-Event-ID": last} if last else {}
+        headers = {**(headers or {}), **({"Last-Event-ID": last} if last else {})}
         with (
             httpx.Client(base_url=served.client.base_url, headers=served.client.headers, timeout=10) as client,
             client.stream("GET", "/v1/alerts/stream", headers=headers) as stream,
@@ -187,6 +226,43 @@ class TestStream:
             rise(filled, score, "7")
             assert self._next(lines)["data"]["user_id"] == "7"
 
+    def test_after_a_loss_of_data_there_is_a_gap_and_new_alerts_are_told(
+        self, filled: Any, served: Any, score: Any, eventually: Any
+    ) -> None:
+        rise(filled, score, "a", "b", "c")
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            filled.view.redis.delete("churn:alerts", "churn:alerts:sequence")
+            rise(filled, score, "d")
+            assert self._next(lines)["event"] == "gap"
+            rise(filled, score, "e")
+            assert self._next(lines)["data"]["user_id"] == "e"
+
+    def test_without_new_alerts_a_loss_of_data_is_told_too(
+        self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_feed, "LOOK_S", 0.05)
+        rise(filled, score, "a")
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            filled.view.redis.delete("churn:alerts", "churn:alerts:sequence")
+            assert self._next(lines)["event"] == "gap"
+
+    def test_an_alert_that_was_erased_is_no_gap(self, filled: Any, served: Any, score: Any) -> None:
+        rise(filled, score, "a", "b")
+        feed = served.context.feed
+        feed._place = 2
+        filled.view.forget("b")
+        assert feed._new() == ([], 2, False)
+
+    def test_nothing_beyond_the_place_is_told_where_some_were_erased(
+        self, filled: Any, served: Any, get: Any, score: Any
+    ) -> None:
+        rise(filled, score, "a", "b", "c", "d")
+        filled.view.forget("b")
+        told = served.context.feed.between(1, 3)
+        assert [json.loads(each.split(b"data: ")[1])["user_id"] for each in told] == ["c"]
+
     def test_one_subscription_serves_all_listeners(self, filled: Any, served: Any, eventually: Any) -> None:
         with self.listening(served), self.listening(served), self.listening(served):
             self._wait_for_listeners(served, 3, eventually)
@@ -196,9 +272,9 @@ class TestStream:
         begun: list[int] = []
 
         class View:
-            def alert_ids(self, before: int | None, most: int) -> list[tuple[str, int]]:
-                begun.append(most)
-                return []
+            def last_alert_place(self) -> int:
+                begun.append(1)
+                return 0
 
         def away() -> Any:
             raise OSError
@@ -211,6 +287,24 @@ class TestStream:
 
         asyncio.run(come())
         assert len(begun) == 1
+
+    def test_a_fault_does_not_end_it_for_good(
+        self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_feed, "RETRY_S", 0.05)
+        told, faults = served.context.alert_words.told, [KeyError("a fault")]
+
+        def faulty(*given: Any) -> Any:
+            if faults:
+                raise faults.pop()
+            return told(*given)
+
+        monkeypatch.setattr(served.context.alert_words, "told", faulty)
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            rise(filled, score, "7")
+            assert self._next(lines)["data"]["user_id"] == "7"
+            assert not faults
 
     def test_it_ends_soon_when_the_server_stops(self, filled: Any, served: Any, eventually: Any) -> None:
         with self.listening(served) as lines:
@@ -229,6 +323,112 @@ class TestStream:
             assert ended.wait(5)
             assert time.monotonic() - began_s < 2
             reader.join()
+
+    def test_it_ends_with_its_key(
+        self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        expiring, (revoked, token) = served.key("read", days=1), served.context.keys.create("test", ["read"])
+        with (
+            self.listening(served) as goes_on,
+            self.listening(served, headers=expiring) as first,
+            self.listening(served, headers={"Authorization": f"Bearer {token}"}) as second,
+        ):
+            assert [next(lines) for lines in (first, second) for _ in range(2)] == ["", ": still here"] * 2
+            served.context.keys.revoke(revoked.id)
+            assert list(second)[-1] == ""  # it ends
+            served.wall.now_ms += DAY_MS
+            assert list(first)[-1] == ""
+            self._wait_for_listeners(served, 1, eventually)
+            rise(filled, score, "7")
+            assert self._next(goes_on)["data"]["user_id"] == "7"
+
+    def test_it_ends_with_its_session(self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        key, _ = served.context.keys.create("test", ["read"])
+        session = served.context.sessions.begin(key.id)
+        url, cookies = f"{served.client.base_url}/v1/alerts/stream", {"churn_session": session}
+        with httpx.Client(cookies=cookies, timeout=10) as client, client.stream("GET", url) as stream:
+            lines = stream.iter_lines()
+            assert [next(lines) for _ in range(3)] == ["retry: 2000", "", ": still here"]
+            served.context.sessions.end(session)
+            assert list(lines)[-1] == ""
+
+    def test_a_heartbeat_looks_at_the_key_also_while_alerts_come_all_the_time(
+        self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.2)
+        key, _ = served.context.keys.create("test", ["read"])
+
+        async def first_comment() -> bytes:
+            async for each in alert_stream._events(served.context, Pass(key.id, None), None, missed=False):
+                if each.startswith(b":"):
+                    return each
+                for listener in served.context.feed._listeners:
+                    listener.tell(b"data: {}\n\n")
+                await asyncio.sleep(0.05)
+            return b""
+
+        async def within(limit_s: float) -> bytes:
+            return await asyncio.wait_for(first_comment(), limit_s)
+
+        try:
+            assert asyncio.run(within(5)).startswith(b": still here")
+        finally:
+            served.context.feed._task = None  # its loop is over
+
+    def test_it_goes_on_while_redis_cannot_tell_of_its_key(
+        self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+
+        def away(key_id: str) -> bool:
+            raise redis.ConnectionError
+
+        monkeypatch.setattr(served.context.keys, "holds", away)
+        with self.listening(served) as lines:
+            assert [next(lines) for _ in range(4)] == ["", ": still here"] * 2
+
+    def test_looking_at_the_key_counts_as_no_request(
+        self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        headers = served.key("read", per_second=1)
+        with self.listening(served, headers=headers) as lines:
+            assert [next(lines) for _ in range(8)] == ["", ": still here"] * 4
+            assert served.client.get("/v1/alerts", headers=headers).status_code == 200
+
+    def test_a_key_has_so_many_streams_and_no_more(self, filled: Any, serve_on: Any, eventually: Any) -> None:
+        served = serve_on(filled.url, api={"streams_per_key": 2})
+        other = served.key("read")
+        with self.listening(served), self.listening(served), self.listening(served, headers=other):
+            answer = served.client.get("/v1/alerts/stream")
+            assert (answer.status_code, answer.headers["Retry-After"]) == (429, "15")
+            assert answer.json()["type"] == "urn:churn:problem:too-many-requests"
+        assert eventually(lambda: not served.context.feed._open)
+        with self.listening(served):
+            pass
+
+    def test_few_threads_read_for_listeners(self) -> None:
+        at_once, most = [0], [0]
+        lock = threading.Lock()
+        meeting = threading.Barrier(alert_feed.READERS, timeout=5)
+
+        def reading() -> None:
+            with lock:
+                at_once[0] += 1
+                most[0] = max(most[0], at_once[0])
+            meeting.wait()
+            with lock:
+                at_once[0] -= 1
+
+        async def read() -> None:
+            feed = AlertFeed(None, None, None)  # type: ignore[arg-type]
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4 * alert_feed.READERS))
+            await asyncio.gather(*(feed.read(reading) for _ in range(4 * alert_feed.READERS)))
+
+        asyncio.run(read())
+        assert most[0] == alert_feed.READERS
 
     def test_it_needs_a_key(self, served: Any) -> None:
         assert httpx.get(f"{served.client.base_url}/v1/alerts/stream").status_code == 401

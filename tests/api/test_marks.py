@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from churn.marks import Mark
 from churn.settings import DAY_MS
 
 pytestmark = pytest.mark.servers
@@ -92,3 +93,14 @@ def test_redis_lets_go_of_a_mark_by_itself(filled: Any, served: Any, score: Any)
     served.client.post("/v1/users/7/snooze", json={"hours": 1})
     left_ms = filled.view.redis.pttl("churn:marks:7")
     assert DAY_MS - 60_000 < left_ms <= DAY_MS
+
+
+def test_two_marks_at_the_same_moment_are_both_kept(filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = served.context.marks
+    monkeypatch.setattr(marks, "of", lambda user_ids: [{} for _ in user_ids])  # neither sees the other
+    now_ms = served.wall.now_ms
+    marks.set("7", "acknowledged", Mark(now_ms + DAY_MS, now_ms, "a", ""))
+    marks.set("7", "snoozed", Mark(now_ms + HOUR_MS, now_ms, "b", ""))
+    assert DAY_MS - 60_000 < filled.view.redis.pttl("churn:marks:7") <= DAY_MS
+    marks.set("7", "snoozed", Mark(now_ms + 2 * DAY_MS, now_ms, "b", ""))
+    assert 2 * DAY_MS - 60_000 < filled.view.redis.pttl("churn:marks:7") <= 2 * DAY_MS

@@ -37,13 +37,28 @@ def test_a_point_whose_features_were_not_kept_has_no_reasons(filled: Any, get: A
     assert (told["version"], told["reasons"], told["model_version"]) == (1, None, None)
 
 
+def test_a_point_has_no_reasons_of_another_epoch(filled: Any, get: Any, scored: Any) -> None:
+    points(filled, scored, 1.0, 90.0)
+    first = scored("7")
+    filled.add(scored("7", {"adverts_14d": 90.0}, epoch=2, version=1, as_of=first.as_of + 2 * DAY_MS))
+    filled.add(scored("7", {"adverts_14d": 90.5}, epoch=2, version=2, as_of=first.as_of + 3 * DAY_MS))
+    told = get("/v1/users/7/risk", params={"at": "2018-11-04T00:00:00Z"}).json()
+    assert (told["version"], told["reasons"], told["model_version"]) == (2, None, None)
+    told = get("/v1/users/7/risk", params={"at": "2018-11-01T00:00:00Z"}).json()
+    assert (told["version"], told["model_version"]) == (2, "m1")
+
+
 def test_before_the_first_point_nothing_is_known(filled: Any, get: Any, scored: Any) -> None:
     points(filled, scored, 1.0)
     answer = get("/v1/users/7/risk", params={"at": "2018-10-31T15:33:19.999Z"})
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:churn:problem:unknown-user")
 
 
-@pytest.mark.parametrize("at", ["yesterday", "2018-10-31", "2018-10-31T15:33:20", "1541000000", ""])
+@pytest.mark.parametrize(
+    "at",
+    ["yesterday", "2018-10-31", "2018-10-31T15:33:20", "1541000000", "", "0001-01-01T00:00:00+23:00",
+     "9999-12-31T23:00:00-01:00"],
+)  # fmt: skip
 def test_a_time_has_to_be_one_with_a_zone(filled: Any, get: Any, scored: Any, at: str) -> None:
     points(filled, scored, 1.0)
     answer = get("/v1/users/7/risk", params={"at": at})

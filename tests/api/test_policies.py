@@ -15,6 +15,7 @@ from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS, Policy, Settings
 from churn.view import Point
 from streaming.thresholds import Thresholds
+from tests.api.small_model import write_bundle
 
 HOUR_MS = 3_600_000
 POLICY = AlertPolicy(0.3, 0.5, 0.8, 7 * DAY_MS, 1000 * DAY_MS, 0)
@@ -102,6 +103,72 @@ class TestChoosing:
         assert get("/v1/policy").json()["changes"] == {}
         if changes.keys() != {"speed"}:
             assert served.client.post("/v1/policies/backtest", json=changes).status_code == 422
+
+    def test_a_threshold_that_is_taken_back_is_the_cards_again(
+        self, filled: Any, served: Any, get: Any, publisher: Thresholds, small_models: Any
+    ) -> None:
+        assert served.client.patch("/v1/policy", json={"medium": 0.8, "high": 0.9}).status_code == 200
+        publisher.follow(filled.view)
+        answer = served.client.patch("/v1/policy", json={"high": None})  # the card's is 0.5
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:churn:problem:invalid-request")
+        assert "at 0.8, above the high band at 0.5" in answer.json()["detail"]
+        Thresholds(Settings(models=small_models), bundle.load(small_models)).prepare(filled.view)
+        now = get("/v1/policy").json()
+        assert (now["applied"], now["refused"], now["medium"], now["high"]) == (True, None, 0.8, 0.9)
+
+    def test_of_the_old_threshold_nothing_is_left_when_another_is_chosen_with_the_cards(
+        self, filled: Any, served: Any, publisher: Thresholds
+    ) -> None:
+        served.client.patch("/v1/policy", json={"medium": 0.1, "high": 0.2})
+        publisher.follow(filled.view)
+        assert served.client.patch("/v1/policy", json={"medium": 0.4, "high": None}).status_code == 200
+
+    def test_what_publish_does_not_take_is_not_applied(
+        self, filled: Any, served: Any, get: Any, publisher: Thresholds, small_models: Any
+    ) -> None:
+        chosen_policy.write(filled.view.redis, {"medium": 0.8})
+        publisher.follow(filled.view)
+        assert get("/v1/policy").json()["applied"] is False
+        Thresholds(Settings(models=small_models), bundle.load(small_models)).prepare(filled.view)
+        now = get("/v1/policy").json()
+        assert (now["applied"], now["medium"], now["high"]) == (False, 0.3, 0.5)
+        assert "at 0.8, above the high band at 0.5" in now["refused"]
+        assert now["policy"]["medium"] is None
+
+    def test_what_did_not_fit_is_taken_with_a_model_that_it_fits(self, filled: Any, get: Any, tmp_path: Any) -> None:
+        write_bundle(tmp_path, "m1")
+        publisher = Thresholds(Settings(models=tmp_path), bundle.load(tmp_path))
+        publisher.prepare(filled.view)
+        chosen_policy.write(filled.view.redis, {"medium": 0.6})
+        publisher.follow(filled.view)
+        assert not chosen_policy.is_applied(filled.view.redis)
+        write_bundle(tmp_path, "m2", thresholds={"medium": 0.3, "high": 0.7})
+        publisher.follow(filled.view)
+        assert chosen_policy.is_applied(filled.view.redis)
+        assert (filled.view.policy("").medium, filled.view.policy("").high) == (0.6, 0.7)
+
+    def test_changes_that_no_longer_fit_the_settings_are_shown_and_can_be_taken_back(
+        self, filled: Any, served: Any, get: Any, publisher: Thresholds
+    ) -> None:
+        chosen_policy.write(filled.view.redis, {"quiet_from": "22:00"})
+        now = get("/v1/policy")
+        assert (now.status_code, now.json()["changes"]) == (200, {"quiet_from": "22:00"})
+        assert "belong together" in now.json()["refused"]
+        assert served.client.patch("/v1/policy", json={"rise": 0.3}).status_code == 422
+        assert served.client.patch("/v1/policy", json={"quiet_from": None}).json()["refused"] is None
+
+    def test_of_two_changes_at_once_none_is_lost(self, filled: Any) -> None:
+        asked = []
+
+        def decide(held: dict[str, Any]) -> dict[str, Any]:
+            asked.append(held)
+            if len(asked) == 1:
+                chosen_policy.write(filled.view.redis, {"rise": 0.3})
+            return {**held, "high": 0.6}
+
+        chosen_policy.change(filled.view.redis, decide)
+        assert asked == [{}, {"rise": 0.3}]
+        assert chosen_policy.read(filled.view.redis) == '{"high": 0.6, "rise": 0.3}'
 
     def test_only_an_administrator_chooses(self, served: Any, publisher: Thresholds) -> None:
         headers = served.key("read", "write")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api import cursor
+from api import cursor, ranking
 
 pytestmark = pytest.mark.servers
 
@@ -71,7 +71,8 @@ def test_filters(filled: Any, served: Any, get: Any, scored: Any) -> None:
     [
         {"band": "none"}, {"driver": "weather"}, {"level": "gold"}, {"mark": "x"}, {"limit": 0}, {"limit": 1001},
         {"cursor": "nonsense"}, {"cursor": cursor.written("7", 1)}, {"cursor": cursor.written(1)},
-        {"cursor": "x" * 601},
+        {"cursor": "x" * 601}, {"cursor": "W05hTiwieCJd"}, {"cursor": cursor.written(float("inf"), "x")},
+        {"cursor": cursor.written(0.5, "\ud800")}, {"cursor": cursor.written(1e300, "x")},
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(get: Any, params: dict[str, Any]) -> None:
@@ -96,9 +97,26 @@ class TestCSV:
         assert rows[0]["reason"] == "4.0 adverts a day lately; typical 0.2"
         assert len(self._rows(get, limit=5)) == 5
 
-    @pytest.mark.parametrize("user_id", ['=HYPERLINK("http://x")', "+1", "-1", "@x", "a,b", 'quo"te', "line\nbreak"])
+    def test_all_of_a_large_ranking(
+        self, filled: Any, served: Any, get: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        filled.add(score("7"))
+        [risk] = served.context.risks.look_up(["7"])
+        pages = [150]
+
+        def page(*given: Any) -> Any:
+            pages[0] -= 1
+            return [risk] * given[-1], (0.5, "7") if pages[0] else None
+
+        monkeypatch.setattr(ranking, "page", page)
+        monkeypatch.setattr(ranking, "_line", lambda cells: f"{cells[0]}\r\n")
+        assert len(self._rows(get)) == 150_000
+
+    @pytest.mark.parametrize(
+        "user_id", ['=HYPERLINK("http://x")', "+1", "-1", "@x", "\n=1+1", "a,b", 'quo"te', "line\nbreak"]
+    )
     def test_an_id_is_never_a_formula(self, filled: Any, get: Any, score: Any, user_id: str) -> None:
         filled.add(score(user_id))
         [row] = self._rows(get)
         assert row["user_id"].removeprefix("'") == user_id
-        assert not row["user_id"].startswith(("=", "+", "-", "@"))
+        assert not row["user_id"].lstrip().startswith(("=", "+", "-", "@"))

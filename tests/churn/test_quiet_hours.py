@@ -12,6 +12,7 @@ from churn.settings import Policy
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = Policy(quiet_from="22:00", quiet_until="07:30", quiet_zone="Europe/Berlin")
+SHORT = Policy(quiet_from="22:00", quiet_until="02:30", quiet_zone="Europe/Berlin")
 NOON = Policy(quiet_from="12:00", quiet_until="13:00", quiet_zone="Europe/Berlin")
 
 
@@ -28,6 +29,10 @@ def ms(text: str) -> int:
         (NIGHT, "2026-01-11T07:30:00+01:00", None),
         (NIGHT, "2026-03-28T23:00:00+01:00", "2026-03-29T07:30:00+02:00"),  # clocks go forward in that night
         (NIGHT, "2026-10-24T23:00:00+02:00", "2026-10-25T07:30:00+01:00"),  # and back in that
+        (SHORT, "2026-10-25T02:10:00+02:00", "2026-10-25T02:30:00+02:00"),  # the first 02:10 of that night
+        (SHORT, "2026-10-25T02:40:00+02:00", None),
+        (SHORT, "2026-10-25T02:10:00+01:00", "2026-10-25T02:30:00+01:00"),  # and the second
+        (SHORT, "2026-10-25T02:30:00+01:00", None),
         (NOON, "2026-01-10T11:59:59+01:00", None),
         (NOON, "2026-01-10T12:00:00+01:00", "2026-01-10T13:00:00+01:00"),
         (NOON, "2026-01-10T13:00:00+01:00", None),
