@@ -58,7 +58,7 @@ def make_score(user_id: str = "7", **changes: object) -> Score:
 
 
 SECRET = "a secret that only these tests have, and no one else"  # noqa: S105
-NOBODY = "churn_000000000000_nobody-has-this-key"
+NOBODY = f"churn_{0:012}_{'nobody-has-this-key':-<43}"
 
 
 @dataclass

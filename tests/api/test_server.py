@@ -17,6 +17,7 @@ import uvicorn
 from api.server import _ending_quietly, listen, serve
 from churn.errors import ChurnError
 from churn.settings import Settings
+from tests.api.conftest import NOBODY
 
 
 def test_importing_the_server_brings_no_spark() -> None:
@@ -57,7 +58,7 @@ def test_it_says_where_it_listens_and_stops_soon_even_with_a_request_under_way(
             assert said is not None
             address = httpx.URL(said[1])
             with socket.create_connection((address.host, address.port)) as reader:
-                reader.sendall(b"GET /v1/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer churn_1_2\r\n\r\n")
+                reader.sendall(f"GET /v1/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {NOBODY}\r\n\r\n".encode())
                 mute.accept()[0].recv(1)  # the request has reached Redis
                 began_s = time.monotonic()
                 process.send_signal(number)

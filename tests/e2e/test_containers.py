@@ -128,7 +128,7 @@ def broker(tmp_path: Path, installed_jars: Jars, java_home: Path) -> Iterator[Br
 def composed(broker: Broker, models: Path, tmp_path: Path) -> Iterator[Composed]:
     secret = tmp_path / "redis_password"
     secret.write_text(f"{PASSWORD}\n")
-    (tmp_path / "churn_key").write_text("a key that lives as long as this test does\n")
+    (tmp_path / "churn_key").write_text("a-key-that-lives-as-long-as-this-test-does\n")
     valkey = free_port()
     (tmp_path / "valkey-data").mkdir()
     (tmp_path / "srv").mkdir()

@@ -119,8 +119,7 @@ def test_the_books_of_a_log_of_ones_own_balance(log_file: Path, tmp_path: Path, 
     view = View.connect(facts["redis"])
     _wait_for(lambda: view.books().events_scored + view.books().events_opened >= len(identities), 120, demo)
     assert sum(user.score.events for user in view.users(view.user_ids()) if user) == len(identities)
-    with urllib.request.urlopen(f"{facts['url']}v1/users?limit=5") as answer:
-        assert json.load(answer)["users"]
+    assert _users(facts, 5)
 
     # What became no score is counted at the end of a batch, and nobody who sends a signal is kept waiting for that.
     port = demo.stream_port()
@@ -164,7 +163,7 @@ def test_two_demos_started_together_both_score_and_do_not_meet(
     for demo, view in zip(demos, views, strict=True):
         _wait_for(lambda view=view: view.books().events_scored > 50, 120, demo)
     assert len({fact[name] for fact in facts for name in ("url", "kafka", "redis")}) == 6
-    assert [_years(fact["url"]) == {"2018"} for fact in facts] == [False, True]
+    assert [_years(fact) == {"2018"} for fact in facts] == [False, True]
 
     figures = two.ended(signal.SIGTERM)
     assert 50 < figures["events_scored"] < figures["events_sent"] / 2, "it was told to end too late"
@@ -217,7 +216,15 @@ def _wait_for(holds: Any, timeout_s: float, demo: Demo) -> None:
         time.sleep(0.2)
 
 
-def _years(url: str) -> set[str]:
-    """In which years the users of a demo were last scored, as its API tells."""
-    with urllib.request.urlopen(f"{url}v1/users?limit=500") as answer:
-        return {user["as_of"][:4] for user in json.load(answer)["users"]}
+def _users(facts: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    """Users of a demo, as its API tells of them."""
+    headers = {"Authorization": f"Bearer {facts['api_key']}"}
+    request = urllib.request.Request(f"{facts['url']}v1/users?limit={limit}", headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        users: list[dict[str, Any]] = json.load(answer)["users"]
+    return users
+
+
+def _years(facts: dict[str, Any]) -> set[str]:
+    """In which years the users of a demo were last scored."""
+    return {user["as_of"][:4] for user in _users(facts, 500)}

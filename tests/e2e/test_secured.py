@@ -13,8 +13,10 @@ import pytest
 
 from churn import topics
 from churn.child import Child
+from churn.clock import wall_clock
 from churn.embedded import free_port
 from churn.events import encode
+from churn.keys import Keys
 from churn.view import View
 from tests.conftest import Servers
 from tests.e2e.conftest import Row, environment
@@ -59,9 +61,11 @@ def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Child]]
         child.stop(10)
 
 
-def answer(env: dict[str, str], path: str) -> dict[str, object]:
+def answer(env: dict[str, str], path: str, key: str = "") -> dict[str, object]:
+    url = f"http://127.0.0.1:{env['CHURN_API__PORT']}{path}"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{env['CHURN_API__PORT']}{path}", timeout=5) as found:
+        with urllib.request.urlopen(request, timeout=5) as found:
             return dict(json.load(found))
     except HTTPError as error:
         return dict(json.load(error))
@@ -104,7 +108,8 @@ def test_an_event_becomes_a_score_and_no_password_is_left_anywhere(
     assert all(program.alive for program in programs), "\n".join(program.tail(30) for program in programs)
     assert view.books().events_scored == len(rows)
     user = rows[0]["userId"]
-    assert eventually(lambda: answer(env, f"/v1/users/{user}/risk").get("user_id") == user, 10)
+    _, key = Keys(view.redis, wall_clock).create("tests", ["read"])
+    assert eventually(lambda: answer(env, f"/v1/users/{user}/risk", key).get("user_id") == user, 10)
     assert b"churn.cli" in command_lines()
     assert TELLING not in command_lines()
     doctor = start("doctor")
