@@ -93,10 +93,11 @@ def restore(client: redis.Redis, file: Path, replace: bool, say: Callable[[str],
 def _settle_places(client: redis.Redis) -> None:
     """A backup takes time: an alert raised meanwhile may be in one of its keys and not yet in another."""
     newest = cast("list[tuple[bytes, float]]", client.zrange("churn:alerts", -1, -1, withscores=True))
-    sequence = max(int(client.get("churn:alerts:sequence") or 0), *(int(place) for _, place in newest), 0)
-    client.set("churn:alerts:sequence", sequence)
-    place = client.get("churn:deliveries:place")
-    if place is not None and int(place) > sequence:
+    saved = int(cast("bytes | None", client.get("churn:alerts:sequence")) or 0)
+    sequence = max([saved, *(int(place) for _, place in newest)])
+    if sequence > saved:
+        client.set("churn:alerts:sequence", sequence)
+    if int(cast("bytes | None", client.get("churn:deliveries:place")) or 0) > sequence:
         client.set("churn:deliveries:place", sequence)
 
 

@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route
 
 from api.access import COOKIE, caller
 from api.app import create_app
+from api.callers import Callers, Claim
 from churn.settings import DAY_MS, Settings
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/sign-in", "/sign-out", "/", "/static"}
@@ -211,3 +212,22 @@ class TestSessions:
             origin = str(browser.base_url).rstrip("/")
             answer = old.post("/v1/users/nobody/snooze", json={"hours": 1}, headers={"Origin": origin})
         assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_what_cannot_be_a_key_is_not_looked_for(session: bool) -> None:
+    class Redis:
+        def fcall(self, *_: Any) -> Any:
+            raise AssertionError("it was looked for")
+
+    claims = [
+        Claim(token, session) for token in ("", "churn_" + "a" * 1_000_000 + "_b", "churn_000000000000_short", "é")
+    ]
+    found = Callers(Redis(), lambda: 0, 1.0).look_up(claims)  # type: ignore[arg-type]
+    assert [each.verdict for each in found] == ["unknown"] * 4
+
+
+def test_a_form_of_rubbish_is_no_key(served: Any) -> None:
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    assert httpx.post(f"{served.client.base_url}/sign-in", content="&" * 100, headers=headers).status_code == 401
+    assert httpx.post(f"{served.client.base_url}/sign-in", content="a" * 5000, headers=headers).status_code == 413

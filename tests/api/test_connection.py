@@ -115,3 +115,13 @@ def test_a_client_that_does_not_read_is_cut(
         time.sleep(1.0)  # without reading: it is the server that must lose its patience
         assert answered(opened).count(b"HTTP/1.1 200") < 20
         assert time.monotonic() - began_s < 8
+
+
+def test_what_is_left_of_a_refused_body_is_not_waited_for(door: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEAD_S", 0.3)
+    door.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    assert b'{"status":"ok"}' in door.recv(65_536)
+    door.sendall(b"x")  # by which uvicorn forgets its own timer
+    began_s = time.monotonic()
+    assert answered(door) == b""
+    assert time.monotonic() - began_s < 2

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import tracemalloc
 from typing import Any, get_args
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from api.posted_events import WORDS, judge
+from api import idempotency
+from api.posted_events import NDJSON, WORDS, judge
 from api.problems import ProblemError
 from churn.events import RESERVED_PAGES, TS_MAX_MS, Reason, decode
 from churn.settings import PROJECT, Kafka
@@ -79,6 +81,21 @@ class TestJudging:
             judged(body, media_type)
         assert caught.value.name == name
 
+    @pytest.mark.parametrize(
+        ("piece", "media_type"),
+        [(b"[],", "application/json"), (b"{},", "application/json"), (b"1,", "application/json"), (b"1\n", NDJSON[0])],
+    )
+    def test_what_holds_too_many_is_refused_before_it_fills_the_memory(self, piece: bytes, media_type: str) -> None:
+        held = piece * (8_000_000 // len(piece))
+        body = held if media_type == NDJSON[0] else b"[" + held[:-1] + b"]"
+        tracemalloc.start()
+        try:
+            with pytest.raises(ProblemError, match="more than 5,000"):
+                judge(body, media_type, NOW_MS)
+            assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        finally:
+            tracemalloc.stop()
+
     def test_an_event_of_more_than_a_megabyte_is_refused_alone(self) -> None:
         found = judged([event(artist="x" * (1 << 20)), event()])
         assert (found.refused, len(found.valid)) == ({1: "too-large"}, 1)
@@ -141,6 +158,24 @@ class TestTaking:
         assert (other.status_code, other.json()["type"]) == (422, "urn:churn:problem:key-reused")
         somebody = taking.client.post("/v1/events", json=event(itemInSession=2), headers=headers | taking.key("events"))
         assert somebody.status_code == 202
+
+    def test_answers_that_are_kept_are_small_and_not_too_many(
+        self, taking: Any, filled: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(idempotency, "MOST", 2)
+        body = json.dumps([event(), *[1] * 4999])
+        sent = [
+            taking.client.post(
+                "/v1/events", content=body, headers={"Content-Type": "application/json", "Idempotency-Key": key}
+            )
+            for key in ("a", "b", "c")
+        ]
+        assert [each.status_code for each in sent] == [202, 202, 429]
+        assert len(sent[0].json()["errors"]) == 4999
+        assert int(sent[2].headers["retry-after"]) > 0
+        held = [filled.view.redis.memory_usage(key) for key in filled.view.redis.scan_iter("churn:idempotency:*:*")]
+        assert len(held) == 2
+        assert max(held) < 20_000
 
     def test_what_failed_may_be_sent_again_with_the_same_key(self, taking: Any) -> None:
         headers = {"Idempotency-Key": "k"}

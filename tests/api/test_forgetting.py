@@ -139,3 +139,9 @@ def test_without_a_secret_key_nobody_can_be_forgotten(filled: Any, serve_on: Any
 
 def test_only_an_administrator_forgets(forgetting: Any) -> None:
     assert forgetting.client.delete("/v1/users/Ann", headers=forgetting.key("read", "write")).status_code == 403
+
+
+def test_an_id_with_a_line_break_is_not_the_one_without(filled: Any, forgetting: Any, score: Any) -> None:
+    filled.add(score("Ann"), score("Ann\n"))
+    assert forgetting.client.delete("/v1/users/Ann%0A").status_code == 200
+    assert [user.score.user_id for user in filled.view.users(["Ann", "Ann\n"]) if user] == ["Ann"]

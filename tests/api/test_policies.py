@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api import backtests
 from api.backtest import backtest
 from churn import bundle, chosen_policy
 from churn.errors import ChurnError
@@ -268,3 +269,10 @@ class TestBacktest:
         assert told["per_day"]["2018-11-01T00:00:00.000Z"] == 1
         assert "six hours" in told["coarse"]
         assert served.client.post("/v1/policies/backtest", json={"high": 0.99}).json()["alerts"] == 0
+
+    @pytest.mark.servers
+    def test_one_at_a_time(self, filled: Any, served: Any) -> None:
+        with backtests._UNDER_WAY:
+            answer = served.client.post("/v1/policies/backtest", json={})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+        assert served.client.post("/v1/policies/backtest", json={}).status_code == 200

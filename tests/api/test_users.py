@@ -170,3 +170,13 @@ class TestMany:
         answer = served.client.post("/v1/users/risk", json=body)
         assert answer.status_code == 422
         assert answer.json()["parameters"]
+
+
+@pytest.mark.parametrize("user_id", ["1045\n", "a/b", "1045/snooze", "%41", "a?b#c", "é \x00", ".."])
+def test_an_id_is_one_segment_whatever_it_holds(filled: Any, get: Any, score: Any, user_id: str) -> None:
+    filled.add(score("1045"), score("A"), score(user_id))
+    assert get(f"/v1/users/{quote(user_id, safe='').replace('.', '%2E')}/risk").json()["user_id"] == user_id
+
+
+def test_a_byte_that_is_no_text_is_nobody_else(get: Any) -> None:
+    assert get("/v1/users/a%FF/risk").status_code == 422

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from churn.backup import backup, restore
+from churn.backup import LAYOUT, backup, restore
 from churn.errors import ChurnError
 from churn.redis_keys import KEYS, declared
 from tests.conftest import Servers
@@ -31,7 +31,12 @@ def fill(client: redis.Redis) -> None:
     """One key of every entry."""
     for place, key in enumerate(KEYS):
         name = key.pattern.replace("*", f"x{place}")
-        client.hset(name, mapping={"a": b"\xff\x00", "b": place})
+        if name in ("churn:alerts:sequence", "churn:deliveries:place"):
+            client.set(name, 1)
+        elif name == "churn:alerts":
+            client.zadd(name, {"alert_a": 1})
+        else:
+            client.hset(name, mapping={"a": b"\xff\x00", "b": place})
     client.set("other:program", "x")
     client.pexpire("churn:delivery:x36", 60_000_000)
 
@@ -97,3 +102,32 @@ def test_what_is_no_whole_backup_is_refused_before_anything_changes(
     with pytest.raises(ChurnError, match=r"churn backup|another backup"):
         restore(raw, file, True, lambda _: None)
     assert raw.exists("churn:alert:a")
+
+
+@pytest.mark.parametrize("key", ["churn:session:x", "churn:user:7", "other:program"])
+def test_a_file_with_what_no_backup_has_is_refused(raw: redis.Redis, tmp_path: Path, key: str) -> None:
+    line = {"key": key, "ttl_ms": 0, "value": ""}
+    with gzip.open(tmp_path / "x", "wt") as out:
+        out.write("".join(json.dumps(each) + "\n" for each in ({"layout": LAYOUT}, line, {"keys": 1})))
+    with pytest.raises(ChurnError, match=f"holds {key}, which no backup has"):
+        restore(raw, tmp_path / "x", False, lambda _: None)
+    assert raw.dbsize() == 0
+
+
+def test_a_part_that_lies_there_is_not_written_into(raw: redis.Redis, tmp_path: Path) -> None:
+    read_by_all, other = tmp_path / "x.part", tmp_path / "other"
+    other.write_text("kept")
+    read_by_all.symlink_to(other)
+    backup(raw, tmp_path / "x", lambda _: None)
+    assert other.read_text() == "kept"
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
+
+
+def test_places_that_were_saved_apart_fit_again(raw: redis.Redis, tmp_path: Path) -> None:
+    raw.set("churn:alerts:sequence", 3)
+    raw.zadd("churn:alerts", {"alert_a": 5})
+    raw.set("churn:deliveries:place", 7)
+    backup(raw, tmp_path / "x", lambda _: None)
+    raw.flushall()
+    restore(raw, tmp_path / "x", False, lambda _: None)
+    assert (raw.get("churn:alerts:sequence"), raw.get("churn:deliveries:place")) == (b"5", b"5")
