@@ -76,13 +76,15 @@ def _tried(context: Context, changes: PolicyChanges) -> Backtest:
 
 def _policy(context: Context, changes: PolicyChanges) -> AlertPolicy:
     held: dict[str, Any] = json.loads(chosen_policy.read(context.view.redis) or "{}")
-    given = {name: value for name, value in changes.model_dump(exclude_unset=True).items() if value is not None}
+    wanted = {**held, **changes.model_dump(exclude_unset=True)}
+    given = {name: value for name, value in wanted.items() if value is not None}
     try:
-        chosen = chosen_policy.merged(context.settings.policy, json.dumps({**held, **given}))
+        chosen = chosen_policy.merged(context.settings.policy, json.dumps(given))
     except ChurnError as error:
         raise ProblemError("invalid-request", str(error)) from None
     now = context.view.policy("")
-    policy = AlertPolicy.of(chosen, chosen.medium or now.medium, chosen.high or now.high)
+    begin = chosen_policy.thresholds(context.view.redis, chosen) or (now.medium, now.high)
+    policy = AlertPolicy.of(chosen, *begin)
     if policy.medium > policy.high:
         raise ProblemError("invalid-request", "medium: The medium band would begin above the high one.")
     return policy
