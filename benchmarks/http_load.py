@@ -30,12 +30,19 @@ class Connection(asyncio.Protocol):
     """One request at a time; answers have a Content-Length."""
 
     def __init__(self) -> None:
+        self.open = True
         self._held = bytearray()
         self._waiting: asyncio.Future[int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
         self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server has closed it, as it does to one that asks nothing for long."""
+        self.open = False
+        if self._waiting is not None:
+            self._waiting.set_exception(ConnectionResetError("the server has closed a connection that waited"))
 
     def data_received(self, data: bytes) -> None:
         """Some of an answer."""
@@ -98,7 +105,10 @@ async def open_loop(address: Address, requests: Sequence[bytes], rate: float, se
     waits: list[float] = []
 
     async def one(due_s: float, request: bytes) -> None:
-        connection = idle.pop() if idle else (await connections(address.port, 1))[0]
+        usable = next((each for each in reversed(idle) if each.open), None)
+        if usable is not None:
+            idle.remove(usable)
+        connection = usable or (await connections(address.port, 1))[0]
         _require(await connection.ask(request))
         waits.append((time.perf_counter() - due_s) * 1000)
         idle.append(connection)
