@@ -20,7 +20,9 @@ demo: setup ## Run the whole system on embedded servers with simulated listeners
 	@exec $(BIN)/churn demo $(ARGS)
 
 test: setup ## Run all tests, on a real Kafka, Spark and Valkey
-	@$(BIN)/pytest $(ARGS)
+	@# What needs no JVM shares the two cores; code 5 is pytest's word for a choice in which there was none.
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not spark and not cluster and not peers" $(ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/pytest -m "spark and not cluster and not peers" $(ARGS) || [ $$? -eq 5 ]
 
 check: setup ## Format, lint, types, floor plan and the tests that need no JVM: under 30 s
 	@$(BIN)/ruff format --check --quiet . || (echo "Run: $(BIN)/ruff format ." && false)

@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
         """It is open."""
         self._transport = transport
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """The server has closed it, as it does to one that asks nothing for long."""
         self.open = False
         if self._waiting is not None:
