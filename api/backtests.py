@@ -76,8 +76,7 @@ def _tried(context: Context, changes: PolicyChanges) -> Backtest:
 
 def _policy(context: Context, changes: PolicyChanges) -> AlertPolicy:
     held: dict[str, Any] = json.loads(chosen_policy.read(context.view.redis) or "{}")
-    wanted = {**held, **changes.model_dump(exclude_unset=True)}
-    given = {name: value for name, value in wanted.items() if value is not None}
+    given = chosen_policy.changed(held, changes.model_dump(exclude_unset=True))
     try:
         chosen = chosen_policy.merged(context.settings.policy, json.dumps(given))
     except ChurnError as error:

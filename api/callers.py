@@ -28,9 +28,11 @@ class Claim:
     session: bool
 
     @property
-    def sound(self) -> bool:
-        """Whether it may be one at all; nobody else's requests wait while a made-up one is looked for."""
-        return bool(TOKEN.fullmatch(self.token) if self.session else key_id(self.token))
+    def key_id(self) -> str | None:
+        """The id within a key, empty for a session; None for what cannot be either, so that nobody waits for it."""
+        if self.session:
+            return "" if TOKEN.fullmatch(self.token) else None
+        return key_id(self.token) or None
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,15 @@ class Callers:
             redis.RedisError: Redis does not serve.
         """
         arguments: list[str | int | float] = [self._clock(), self._per_second]
-        sound = [claim for claim in claims if claim.sound]
-        for claim in sound:
-            arguments += ["" if claim.session else key_id(claim.token), digest(claim.token)]
-        found = iter(functions.call(self._redis, "churn_admit", *arguments) if sound else ())
-        return [_caller(claim, next(found) if claim.sound else _UNKNOWN) for claim in claims]
+        ids = [claim.key_id for claim in claims]
+        for claim, known_id in zip(claims, ids, strict=True):
+            if known_id is not None:
+                arguments += [known_id, digest(claim.token)]
+        found = iter(functions.call(self._redis, "churn_admit", *arguments) if len(arguments) > 2 else ())
+        return [
+            _caller(claim, _UNKNOWN if known_id is None else next(found))
+            for claim, known_id in zip(claims, ids, strict=True)
+        ]
 
 
 _UNKNOWN = ["unknown", "", "", "", "0", "0", "0"]

@@ -85,7 +85,7 @@ def change_policy(context: Wired, asking: Asking, changes: PolicyChanges) -> Pol
     given = changes.model_dump(exclude_unset=True)
 
     def decide(held: dict[str, Any]) -> dict[str, Any]:
-        chosen = {name: value for name, value in {**held, **given}.items() if value is not None}
+        chosen = chosen_policy.changed(held, given)
         refused = _refusal(context, json.dumps(chosen)) if chosen else None
         if refused is not None:
             raise ProblemError("invalid-request", refused)

@@ -35,6 +35,11 @@ def write(client: redis.Redis, changes: dict[str, Any]) -> None:
         client.delete("churn:policy-chosen")
 
 
+def changed(held: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Changes with others over them; one that is null is taken back."""
+    return {name: value for name, value in {**held, **given}.items() if value is not None}
+
+
 def change(client: redis.Redis, decide: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Chooses by what is chosen now; where somebody else chooses meanwhile, it is decided anew."""
 

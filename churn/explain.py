@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -18,13 +18,9 @@ from churn import calibration
 from churn.bundle import Bundle, reading
 from churn.features import FEATURES, NAMES, Driver, Feature
 from churn.outcomes import OUTCOMES
-from churn.phrases import Matrix, phrase, telling
-
-DRIVERS: tuple[Driver, ...] = get_args(Driver)
+from churn.phrases import DRIVERS, OF_DRIVER, Matrix, phrase, telling
 
 _LOGGED = [place for place, feature in enumerate(FEATURES) if feature.transform == "log1p"]
-# One row per driver: which features are its own.
-_OF_DRIVER = np.array([[feature.driver == driver for feature in FEATURES] for driver in DRIVERS])
 
 
 @dataclass(frozen=True)
@@ -167,5 +163,5 @@ def _values(users: Sequence[Mapping[str, float]]) -> Matrix:
 
 def _occluded(users: Matrix, others: Matrix) -> Matrix:
     """Each user as they are, and below once per driver with that driver's features replaced."""
-    changed = np.where(_OF_DRIVER, others[:, None, :], users[:, None, :])
+    changed = np.where(OF_DRIVER, others[:, None, :], users[:, None, :])
     return np.concatenate([users[:, None, :], changed], axis=1).reshape(-1, len(NAMES))

@@ -12,6 +12,10 @@ from churn.settings import DAY_MS
 
 Matrix = NDArray[np.float64]
 
+DRIVERS: tuple[Driver, ...] = get_args(Driver)
+OF_DRIVER = np.array([[feature.driver == driver for feature in FEATURES] for driver in DRIVERS])
+"""Which features are a driver's own: one row per driver, one column per feature."""
+
 
 def telling(values: Matrix, others: Matrix) -> NDArray[np.intp]:
     """Which feature of each driver differs most, as people see it: from 0 to 1 an hour is more than from 100 to 101.
@@ -27,7 +31,7 @@ def telling(values: Matrix, others: Matrix) -> NDArray[np.intp]:
     """
     mine, theirs = values[:, _LONGEST_FIRST] * _SCALES, others[:, _LONGEST_FIRST] * _SCALES
     distances = np.abs(mine - theirs) / (1 + np.maximum(mine, theirs))
-    places: NDArray[np.intp] = np.where(_OF_DRIVER, distances[:, None, :], -1.0).argmax(axis=2)
+    places: NDArray[np.intp] = np.where(OF_DRIVER[:, _LONGEST_FIRST], distances[:, None, :], -1.0).argmax(axis=2)
     return _LONGEST_FIRST[places]
 
 
@@ -53,7 +57,6 @@ def _scale(feature: Feature) -> float:
 _SCALE = {feature.name: _scale(feature) for feature in FEATURES}
 _LONGEST_FIRST = np.argsort([-feature.half_life_days for feature in FEATURES], kind="stable")
 _SCALES = np.array([_SCALE[FEATURES[place].name] for place in _LONGEST_FIRST])
-_OF_DRIVER = np.array([[FEATURES[place].driver == driver for place in _LONGEST_FIRST] for driver in get_args(Driver)])
 
 
 def _said(feature: Feature, value: float) -> str:

@@ -27,13 +27,7 @@ end)
 local function forget_deliveries(alert)
   local key, erased = 'churn:deliveries:of:' .. alert, 0
   for _, id in ipairs(redis.call('SMEMBERS', key)) do
-    local endpoint = redis.call('HGET', 'churn:delivery:' .. id, 'endpoint')
-    if endpoint then
-      redis.call('ZREM', 'churn:queue:' .. endpoint, id)
-      redis.call('ZREM', 'churn:deliveries:' .. endpoint, id)
-    end
-    erased = erased + redis.call('DEL', 'churn:delivery:' .. id)
-    redis.call('DEL', 'churn:attempts:' .. id)
+    erased = erased + erase_delivery(id)
   end
   redis.call('DEL', key)
   return erased

@@ -9,7 +9,9 @@ from churn.scores import Score
 from churn.view_features import packed
 
 FUNCTION = "churn_publish"
-PARTS = ("view_decisions.lua", "view_history.lua", "view_alerts.lua", "view.lua", "view_changes.lua")
+PARTS = (
+    "view_decisions.lua", "view_history.lua", "view_alerts.lua", "view.lua", "erase_delivery.lua", "view_changes.lua",
+)  # fmt: skip
 """In this order: each uses what stands before it."""
 
 

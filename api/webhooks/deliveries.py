@@ -24,6 +24,7 @@ from typing import Literal, cast
 
 import redis
 
+import churn
 from churn.redis_functions import Library
 
 DeliveryState = Literal["waiting", "delivered", "dead"]
@@ -31,7 +32,9 @@ DeliveryState = Literal["waiting", "delivered", "dead"]
 AT_ONCE = 1000
 """Deliveries in one call of Redis, which serves nobody else meanwhile."""
 
-FUNCTIONS = Library("churn_webhooks", [Path(__file__).parent / "queue.lua"])
+FUNCTIONS = Library(
+    "churn_webhooks", [Path(churn.__file__).with_name("erase_delivery.lua"), Path(__file__).with_name("queue.lua")]
+)
 """Of queue.lua, inside Redis."""
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from api.alert_answers import AlertWords
 from api.times import parsed
+from api.webhooks.addresses import parts
 from api.webhooks.bodies import body
 from api.webhooks.deliveries import FUNCTIONS, New, begin, enqueue_arguments, message_id
 from api.webhooks.endpoints import Endpoint, Endpoints
@@ -50,7 +50,7 @@ class FanOut:
         chat channel's may post there."""
         told = {
             "endpoint": endpoint.id,
-            "host": urlsplit(endpoint.url).hostname,
+            "host": parts(endpoint.url)[1],
             "description": endpoint.description,
             "summary": f"The webhook endpoint {endpoint.description or endpoint.id} was switched off: {why}.",
         }

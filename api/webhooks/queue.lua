@@ -115,12 +115,9 @@ end)
 redis.register_function('churn_erase_deliveries', function(_, ids)
   local erased = 0
   for _, id in ipairs(ids) do
-    local endpoint, alert = unpack(redis.call('HMGET', 'churn:delivery:' .. id, 'endpoint', 'alert'))
-    erased = erased + redis.call('DEL', 'churn:delivery:' .. id)
-    redis.call('DEL', 'churn:attempts:' .. id)
-    if endpoint then
-      redis.call('ZREM', 'churn:queue:' .. endpoint, id)
-      redis.call('ZREM', 'churn:deliveries:' .. endpoint, id)
+    local count, alert = erase_delivery(id)
+    erased = erased + count
+    if alert then
       redis.call('SREM', 'churn:deliveries:of:' .. alert, id)
       keep_set(alert)
     end

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from churn import bundle, calibration
 from churn.calibration import Isotonic, Sigmoid
-from churn.explain import DRIVERS, Explainer, model_inputs
+from churn.explain import Explainer, model_inputs
 from churn.features import FEATURES, NAMES
 from churn.outcomes import OUTCOMES
+from churn.phrases import DRIVERS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

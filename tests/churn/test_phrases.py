@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churn.explain import DRIVERS
 from churn.features import FEATURES, NAMES, Driver
-from churn.phrases import phrase, telling
+from churn.phrases import DRIVERS, phrase, telling
 
 NOTHING = dict.fromkeys(NAMES, 0.0)
 RATE = next(feature.rate_per_day for feature in FEATURES if feature.name == "adverts_14d")

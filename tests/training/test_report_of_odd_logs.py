@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from churn.explain import DRIVERS
 from churn.features import NAMES
 from churn.outcomes import OUTCOMES
 from churn.parsing import read_log
+from churn.phrases import DRIVERS
 from churn.settings import Bands
 from training import evaluate
 from training.baselines import BASELINES

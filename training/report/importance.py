@@ -11,8 +11,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (the name everybody knows)
 
 from churn.bundle import Bundle
-from churn.explain import DRIVERS, Explainer
+from churn.explain import Explainer
 from churn.features import FEATURES, NAMES
+from churn.phrases import DRIVERS
 from training.report.parts import Picture
 from training.report.style import COLOURS, drawing
 from training.rows import to_pandas
