@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from redis import asyncio as async_redis
 
 from api.alert_answers import AlertWords
+from api.listeners import Listener, event
 from churn.metrics import API_LISTENERS, API_LISTENERS_DROPPED
 from churn.view import View
 
@@ -24,8 +25,6 @@ LOOK_S = 5.0
 """How often it looks without having been told: what is published while a connection breaks is lost."""
 RETRY_S = 1.0
 AT_ONCE = 500
-BEHIND = 256
-"""Alerts that a listener may be behind; one that reads more slowly is dropped, and resumes where it was."""
 
 READERS = 4
 """Threads at a time that read for listeners: requests need the others, first of all to find out who asks."""
@@ -33,27 +32,6 @@ GAP = b'event: gap\ndata: {"detail":"Some alerts were missed; GET /v1/alerts has
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
-
-
-class Listener:
-    """One that listens: what it has not read yet."""
-
-    def __init__(self) -> None:
-        self.waiting: asyncio.Queue[bytes | None] = asyncio.Queue(BEHIND)
-
-    def tell(self, event: bytes) -> bool:
-        """Adds an event; False if too many wait already."""
-        try:
-            self.waiting.put_nowait(event)
-        except asyncio.QueueFull:
-            return False
-        return True
-
-    def end(self) -> None:
-        """Lets the listener go, after nothing more than what it is reading."""
-        while not self.waiting.empty():
-            self.waiting.get_nowait()
-        self.waiting.put_nowait(None)
 
 
 class AlertFeed:
@@ -129,7 +107,7 @@ class AlertFeed:
         if not alert_ids:
             return []
         alerts = self._words.told(self._view.alerts_of(alert_ids), self._view.horizon_days())
-        return [event(alert["id"], to_json(alert)) for alert in alerts]
+        return [event(alert["id"], to_json(alert), "alert") for alert in alerts]
 
     def _new(self) -> tuple[list[bytes], int, bool]:
         """What is to be told, the place that it goes up to, and whether there may be more. Blocks."""
@@ -174,8 +152,3 @@ class AlertFeed:
             API_LISTENERS_DROPPED.inc()
             self._listeners.discard(listener)
             listener.end()
-
-
-def event(event_id: str, data: bytes, name: str = "alert") -> bytes:
-    """A server-sent event (HTML Living Standard, 9.2.6). The data hold no line break: they are compact JSON."""
-    return b"id: " + event_id.encode() + b"\nevent: " + name.encode() + b"\ndata: " + data + b"\n\n"

@@ -22,7 +22,6 @@ from api import (
     key_routes,
     least_change,
     marks,
-    page,
     past,
     policies,
     problems,
@@ -32,6 +31,7 @@ from api import (
     what_if,
 )
 from api.boundary import Boundary
+from api.console import pages
 from api.context import build
 from api.times import Clock
 from api.webhooks import delivery_routes, endpoint_routes
@@ -43,7 +43,7 @@ _ABOUT = "Who is likely to leave, as of the newest event, and why. Every time is
 _PARTS = (
     ranking, users, past, marks, what_if, least_change, forgetting,  # last: its path takes in the others
     alert_stream, alerts, policies, backtests, events, endpoint_routes, delivery_routes, key_routes, audit_routes,
-    health, document, sign_in, page,
+    health, document, sign_in, *pages.PARTS,
 )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        context.feed.end()
+        context.end_streams()
         context.sending.close()
         context.view.redis.close()
 

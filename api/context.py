@@ -14,6 +14,8 @@ from redis.retry import Retry
 from api.alert_answers import AlertWords
 from api.alert_feed import AlertFeed
 from api.callers import Caller, Callers, Claim
+from api.console.remembered import Remembered
+from api.console.watch import Watch, reader
 from api.explainers import Explainers
 from api.idempotency import Idempotency
 from api.passes import WITHIN_S, Pass, Passes
@@ -61,11 +63,18 @@ class Context:
     resolve: Resolve
     alert_words: AlertWords
     feed: AlertFeed
+    watch: Watch
+    remembered: Remembered
     idempotency: Idempotency
     judging: CapacityLimiter
     posting: CapacityLimiter
     forgotten: Forgotten
     secret_keys: SecretKeys | None
+
+    def end_streams(self) -> None:
+        """Lets everybody go who listens; from any thread, or a signal's handler."""
+        self.feed.end()
+        self.watch.end()
 
 
 def build(settings: Settings, clock: Clock) -> Context:
@@ -100,6 +109,8 @@ def build(settings: Settings, clock: Clock) -> Context:
         resolve=resolve,
         alert_words=words,
         feed=AlertFeed(view, words, lambda: subscriber(settings.redis)),
+        watch=Watch(reader(view)),
+        remembered=Remembered(),
         idempotency=Idempotency(view.redis),
         judging=CapacityLimiter(2),
         posting=CapacityLimiter(16),

@@ -119,9 +119,14 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    refused = [{"parameter": _where(entry["loc"]), "reason": str(entry["msg"])} for entry in error.errors()]
-    detail = "; ".join(f"{entry['parameter']}: {entry['reason']}" for entry in refused) + "."
-    return problem(request, "invalid-request", detail, parameters=refused)
+    detail, parameters = refused(error)
+    return problem(request, "invalid-request", detail, parameters=parameters)
+
+
+def refused(error: RequestValidationError) -> tuple[str, list[dict[str, str]]]:
+    """What of a request is not right: in one sentence, and by parameter."""
+    found = [{"parameter": _where(entry["loc"]), "reason": str(entry["msg"])} for entry in error.errors()]
+    return "; ".join(f"{entry['parameter']}: {entry['reason']}" for entry in found) + ".", found
 
 
 def _where(place: tuple[str | int, ...]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
+from pydantic_core import to_json
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -16,7 +18,7 @@ def rendered(template: str, **values: Any) -> str:
 
 @cache
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         # User ids come from the log: whatever they hold is text.
         autoescape=True,
@@ -24,3 +26,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # As text of an attribute: a page holds no script of its own, which its policy would refuse.
+    made.filters["json"] = lambda value: to_json(value).decode()
+    made.filters["segment"] = lambda user_id: quote(user_id, safe="")
+    return made

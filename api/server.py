@@ -57,7 +57,7 @@ def serve(settings: Settings, clock: Clock = wall_clock) -> None:
         # imported is never looked at again, and the rest a tenth as often.
         gc.freeze()
         gc.set_threshold(700, 10, 100)
-        with _ending_quietly(server, app.state.context.feed.end):
+        with _ending_quietly(server, app.state.context.end_streams):
             server.run(sockets=[door])
 
 

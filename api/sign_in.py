@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import parse_qs
 
@@ -19,37 +20,42 @@ from churn.sessions import SESSION_S
 
 router = APIRouter(include_in_schema=False)
 
+# Browsers take a second slash, or a backslash for one, for another host.
+_PATH = re.compile(r"/(?![/\\])[!-~]*")
+
 
 @router.get("/sign-in")
 async def sign_in_page(
-    request: Request, context: Wired, link: Annotated[str | None, Query(max_length=200)] = None
+    request: Request,
+    context: Wired,
+    link: Annotated[str | None, Query(max_length=200)] = None,
+    wanted: Annotated[str, Query(alias="next", max_length=2000)] = "/",
 ) -> Response:
-    """The form; or, by a link, the session itself."""
+    """The form; or, by a link, the session itself. `next` is the page that somebody wanted to see."""
     if link is None:
-        return HTMLResponse(rendered("sign_in.html", begun=False, problem=""))
+        return _door(wanted)
     session = await run_in_threadpool(context.sessions.follow, link)
     if session is None:
-        words = "The link has been used, or is too old. Ask for another one, or sign in with a key."
-        return HTMLResponse(rendered("sign_in.html", begun=False, problem=words), 401)
+        return _door(wanted, "The link has been used, or is too old. Ask for another one, or sign in with a key.", 401)
     # Not a redirect: on one that began at another site, such as a mail, a strict cookie would not be sent along.
-    return _with_cookie(request, HTMLResponse(rendered("sign_in.html", begun=True, problem="")), session)
+    html = rendered("sign_in.html", begun=True, problem="", wanted=_own_page(wanted))
+    return _with_cookie(request, HTMLResponse(html), session)
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request, context: Wired) -> Response:
     """Begins a session by an API key."""
     require_same_origin(request)
-    key = parse_qs((await request.body()).decode(errors="replace")).get("key", [""])[0].strip()
+    sent = parse_qs((await request.body()).decode(errors="replace"))
+    key, wanted = sent.get("key", [""])[0].strip(), sent.get("next", ["/"])[0]
     try:
         found = await context.callers.ask(Claim(key, session=False))
     except redis.RedisError as error:
-        page = rendered("sign_in.html", begun=False, problem=reason(error))
-        return HTMLResponse(page, 503, {"Retry-After": str(RETRY_AFTER_S)})
+        return _door(wanted, reason(error), 503)
     if found.verdict != "admitted" or not found.may("read"):
-        words = "That is no key that may read here. It may have been revoked, or have expired."
-        return HTMLResponse(rendered("sign_in.html", begun=False, problem=words), 401)
+        return _door(wanted, "That is no key that may read here. It may have been revoked, or have expired.", 401)
     session = await run_in_threadpool(context.sessions.begin, found.key_id)
-    return _with_cookie(request, RedirectResponse("/", 303), session)
+    return _with_cookie(request, RedirectResponse(_own_page(wanted), 303), session)
 
 
 @router.post("/sign-out")
@@ -60,6 +66,17 @@ async def sign_out(request: Request, context: Wired) -> Response:
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(COOKIE)
     return answer
+
+
+def _door(wanted: str, problem: str = "", status: int = 200) -> Response:
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    html = rendered("sign_in.html", begun=False, problem=problem, wanted=_own_page(wanted))
+    return HTMLResponse(html, status, headers)
+
+
+def _own_page(wanted: str) -> str:
+    """A path of this site: a link in a mail must not lead through this door to somewhere else."""
+    return wanted if _PATH.fullmatch(wanted) else "/"
 
 
 def _with_cookie(request: Request, answer: Response, session: str) -> Response:

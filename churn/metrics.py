@@ -63,6 +63,7 @@ API_LISTENERS = Gauge("churn_api_listeners", "Clients that listen to live alerts
 API_LISTENERS_DROPPED = Counter(
     "churn_api_listeners_dropped_total", "Clients that read live alerts too slowly and were dropped.", registry=API
 )
+API_WATCHERS = Gauge("churn_api_watchers", "Pages of the console that are open now and kept live.", registry=API)
 
 # The Spark query, `churn stream`.
 

@@ -13,9 +13,10 @@ import httpx
 import pytest
 import redis
 
-from api import alert_answers, alert_feed, alert_stream
+from api import alert_answers, alert_feed, alert_stream, listeners, server_sent
 from api.alert_answers import AlertWords
-from api.alert_feed import AlertFeed, Listener
+from api.alert_feed import AlertFeed
+from api.listeners import Listener
 from api.passes import Pass
 from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
@@ -327,7 +328,7 @@ class TestStream:
     def test_it_ends_with_its_key(
         self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        monkeypatch.setattr(server_sent, "HEARTBEAT_S", 0.05)
         expiring, (revoked, token) = served.key("read", days=1), served.context.keys.create("test", ["read"])
         with (
             self.listening(served) as goes_on,
@@ -344,7 +345,7 @@ class TestStream:
             assert self._next(goes_on)["data"]["user_id"] == "7"
 
     def test_it_ends_with_its_session(self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        monkeypatch.setattr(server_sent, "HEARTBEAT_S", 0.05)
         key, _ = served.context.keys.create("test", ["read"])
         session = served.context.sessions.begin(key.id)
         url, cookies = f"{served.client.base_url}/v1/alerts/stream", {"churn_session": session}
@@ -357,7 +358,7 @@ class TestStream:
     def test_a_heartbeat_looks_at_the_key_also_while_alerts_come_all_the_time(
         self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.2)
+        monkeypatch.setattr(server_sent, "HEARTBEAT_S", 0.2)
         key, _ = served.context.keys.create("test", ["read"])
 
         async def first_comment() -> bytes:
@@ -380,7 +381,7 @@ class TestStream:
     def test_it_goes_on_while_redis_cannot_tell_of_its_key(
         self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        monkeypatch.setattr(server_sent, "HEARTBEAT_S", 0.05)
 
         def away(key_id: str) -> bool:
             raise redis.ConnectionError
@@ -392,7 +393,7 @@ class TestStream:
     def test_looking_at_the_key_counts_as_no_request(
         self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(alert_stream, "HEARTBEAT_S", 0.05)
+        monkeypatch.setattr(server_sent, "HEARTBEAT_S", 0.05)
         headers = served.key("read", per_second=1)
         with self.listening(served, headers=headers) as lines:
             assert [next(lines) for _ in range(8)] == ["", ": still here"] * 4
@@ -436,7 +437,7 @@ class TestStream:
 
 def test_a_listener_that_is_too_far_behind_is_dropped_and_told_no_more() -> None:
     listener = Listener()
-    assert all(listener.tell(b"x") for _ in range(alert_feed.BEHIND))
+    assert all(listener.tell(b"x") for _ in range(listeners.BEHIND))
     assert not listener.tell(b"y")
     listener.end()
     assert listener.waiting.get_nowait() is None

@@ -1,0 +1,1 @@
+"""The console: pages for people, rendered here, read anywhere, kept live by a little script."""

@@ -1,0 +1,76 @@
+"""What takes long to find out is found out once for everybody, and told for a while, with its age."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Known(Generic[Found]):
+    """Something that was found out.
+
+    Attributes:
+        value: what.
+        age_s: how long ago.
+    """
+
+    value: Found
+    age_s: float
+
+
+@dataclass
+class _Held:
+    """What is held of one name; `value` means nothing before `found_s` is set."""
+
+    value: Any = None
+    found_s: float | None = None
+    finding: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Remembered:
+    """Values by name.
+
+    Args:
+        clock: one that only goes forward, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._held: dict[str, _Held] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str, keep_s: float, find: Callable[[], Found]) -> Known[Found]:
+        """A value that is at most about `keep_s` old.
+
+        One caller finds it out; the others are told the old one meanwhile, or wait where there is none.
+
+        Raises:
+            Exception: whatever `find` raises, to the one who called it; the old value stays.
+        """
+        with self._lock:
+            held = self._held.setdefault(name, _Held())
+        if held.found_s is None:
+            with held.finding:
+                if held.found_s is None:
+                    self._find(held, find)
+        elif self._clock() - held.found_s >= keep_s and held.finding.acquire(blocking=False):
+            try:
+                self._find(held, find)
+            finally:
+                held.finding.release()
+        return Known(cast(Found, held.value), self._clock() - cast(float, held.found_s))
+
+    def forget(self, name: str) -> None:
+        """The next one who asks finds it out anew."""
+        with self._lock:
+            self._held.pop(name, None)
+
+    def _find(self, held: _Held, find: Callable[[], Any]) -> None:
+        held.value = find()
+        held.found_s = self._clock()

@@ -1,0 +1,128 @@
+"""What every page has around it: whoever looks is signed in, what went wrong is said in words, only what moves is sent
+again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import redis
+from fastapi import Depends, Request, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.access import caller
+from api.callers import Caller
+from api.console.moments import now_of
+from api.context import Context, Wired
+from api.problem_types import TYPES
+from api.problems import RETRY_AFTER_S, ProblemError, reason, refused
+from api.rendering import rendered
+
+PAGES = (
+    ("/", "Now"),
+    ("/users", "Users"),
+    ("/what-if", "What if"),
+    ("/model", "Model"),
+    ("/alerting", "Alerting"),
+    ("/data", "Data"),
+)
+"""In the order of the navigation."""
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class PageRoute(APIRoute):
+    """A route that answers people: with the way to sign in, or with a page that tells what is wrong."""
+
+    def get_route_handler(self) -> Handler:
+        """The handler, which raises nothing that a person could not read."""
+        handle = super().get_route_handler()
+
+        async def page(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except redis.RedisError as error:
+                return _problem(request, "redis-unavailable", reason(error))
+            except RequestValidationError as error:
+                return _problem(request, "invalid-request", refused(error)[0])
+            except ProblemError as error:
+                if error.name == "unauthenticated" and not _is_fragment(request):
+                    return RedirectResponse(_door(request), 303)
+                return _problem(request, error.name, error.detail)
+
+        return page
+
+
+def _door(request: Request) -> str:
+    """The way to sign in, and back to where somebody wanted to go."""
+    if request.url.path == "/":
+        return "/sign-in"
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"/sign-in?next={quote(wanted, safe='')}"
+
+
+def _is_fragment(request: Request) -> bool:
+    return request.query_params.get("fragment") == "1"
+
+
+def _problem(request: Request, name: str, detail: str) -> Response:
+    context: Context = request.app.state.context
+    shell = Shell(request, context, getattr(request.state, "caller", None))
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if TYPES[name].status == 503 else None
+    return shell.show("problem.html", status=TYPES[name].status, headers=headers, name=name, detail=detail)
+
+
+class Shell:
+    """Renders pages for somebody.
+
+    Args:
+        request: the page that was asked for; with `fragment=1` only the part of it that moves.
+        context: of the app.
+        who: asks; None while that is not known.
+    """
+
+    def __init__(self, request: Request, context: Context, who: Caller | None) -> None:
+        self._request, self._context, self.who = request, context, who
+
+    def show(
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        watch: str = "",
+        **values: Any,
+    ) -> Response:
+        """A page.
+
+        Args:
+            template: extends the variable `layout`; its block `live` is the part that moves.
+            status: of the answer.
+            headers: of the answer.
+            watch: the subject of :mod:`api.console.watch` whose changes make the page ask anew.
+            values: of the template.
+        """
+        html = rendered(
+            template,
+            layout="fragment.html" if _is_fragment(self._request) else "page.html",
+            pages=PAGES,
+            path=self._request.url.path,
+            who=self.who,
+            may=self.who.may if self.who else lambda _: False,
+            settings=self._context.settings,
+            read_at=now_of(self._context.clock()),
+            watch=watch,
+            **values,
+        )
+        return HTMLResponse(html, status, headers)
+
+
+async def _shell(request: Request, context: Wired, who: Annotated[Caller, Security(caller, scopes=["read"])]) -> Shell:
+    return Shell(request, context, who)
+
+
+Shown = Annotated[Shell, Depends(_shell)]
+"""Type of a page's parameter that renders it, for somebody who may read."""

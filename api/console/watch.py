@@ -1,0 +1,133 @@
+"""What pages are told: that something they show is another than before. What it is now, they ask for themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import cast
+
+import redis
+import structlog
+
+from api.listeners import Listener, event
+from churn.metrics import API_WATCHERS
+from churn.view import View
+
+log = structlog.get_logger()
+
+LOOK_S = 0.5
+"""How often it looks. With the time that publishing and rendering take, a page moves within two seconds."""
+AWAY = "away"
+"""The state of everything while Redis does not serve."""
+
+Read = Callable[[list[str]], Mapping[str, str]]
+
+
+class Watch:
+    """Looks at some subjects for as long as somebody watches them, once for all who do.
+
+    Args:
+        read: the state of each of some subjects, as a text that is another one when the subject has changed; blocks.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._watching: dict[Listener, str] = {}
+        self._states: dict[str, str] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def watching(self, subject: str) -> AsyncIterator[Listener]:
+        """A listener that is told of every change of a subject, and at once of its state."""
+        listener = Listener()
+        if subject in self._states:
+            listener.tell(_event(self._states[subject]))
+        self._watching[listener] = subject
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        API_WATCHERS.set(len(self._watching))
+        try:
+            yield listener
+        finally:
+            self._watching.pop(listener, None)
+            API_WATCHERS.set(len(self._watching))
+
+    def end(self) -> None:
+        """Lets everybody go; from any thread, or a signal's handler."""
+        if self._task is not None:
+            self._task.get_loop().call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        for listener in list(self._watching):
+            listener.end()
+        self._watching.clear()
+
+    async def _run(self) -> None:
+        """Until nobody watches."""
+        while self._watching:
+            subjects = sorted(set(self._watching.values()))
+            self._tell(await asyncio.to_thread(self._look, subjects))
+            await asyncio.sleep(LOOK_S)
+        self._states.clear()
+
+    def _look(self, subjects: list[str]) -> Mapping[str, str]:
+        try:
+            return self._read(subjects)
+        except redis.RedisError:
+            return dict.fromkeys(subjects, AWAY)
+        except Exception:  # whoever watches would never hear of anything again
+            log.exception("a look at what has changed failed")
+            return dict.fromkeys(subjects, AWAY)
+
+    def _tell(self, states: Mapping[str, str]) -> None:
+        for listener, subject in list(self._watching.items()):
+            state = states.get(subject)
+            if state is None or state == self._states.get(subject):
+                continue
+            if not listener.tell(_event(state)):
+                self._watching.pop(listener, None)
+                listener.end()
+        self._states = dict(states)
+
+
+def _event(state: str) -> bytes:
+    return event(state, b"{}", "changed")
+
+
+EVERYTHING = "everything"
+DELIVERIES = "deliveries"
+_USER = "user:"
+
+
+def of_user(user_id: str) -> str:
+    """The subject that one user is."""
+    return f"{_USER}{user_id}"
+
+
+def reader(view: View) -> Read:
+    """Reads the states of :data:`EVERYTHING`, :data:`DELIVERIES` and users out of Redis, in one round trip or two."""
+
+    def read(subjects: list[str]) -> Mapping[str, str]:
+        epoch = cast("str | None", view.redis.get("churn:epoch"))
+        pipe = view.redis.pipeline(transaction=False)
+        for subject in subjects:
+            if subject == EVERYTHING:
+                pipe.hmget(f"churn:books:{epoch}", "scores", "stale", "users")
+                pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding")
+            elif subject == DELIVERIES:
+                pipe.mget("churn:deliveries:place", "churn:alerts:sequence")
+                pipe.get("churn:policy-chosen")
+            else:
+                user_id = subject.removeprefix(_USER)
+                pipe.hmget(f"churn:user:{user_id}", "epoch", "version", "band", "model_version")
+                pipe.hvals(f"churn:marks:{user_id}")
+        found = pipe.execute(raise_on_error=False)
+        return {subject: _state(epoch, *found[2 * place : 2 * place + 2]) for place, subject in enumerate(subjects)}
+
+    return read
+
+
+def _state(*found: object) -> str:
+    """Short, and with nothing of what was found in it: it stands in an event's id."""
+    return f"{hash(str(found)) & 0xFFFFFFFFFFFF:012x}"

@@ -1,0 +1,50 @@
+// Asks the API as the person who is signed in, and tells in words what went wrong.
+
+const PATIENCE_MS = 20000;
+
+export class Refused extends Error {}
+
+// The answer's JSON, null for none. Throws Refused, whose message can be shown.
+export async function ask(method, path, body) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+  } catch {
+    throw new Refused("The server cannot be reached. Nothing was changed; try again in a moment.");
+  }
+  if (answer.status === 204) return null;
+  const told = await answer.json().catch(() => ({}));
+  if (answer.ok) return told;
+  if (answer.status === 401) throw new Refused("You are signed out. Reload the page to sign in.");
+  throw new Refused(told.detail || told.title || `The server answered ${answer.status}.`);
+}
+
+// Says something to whoever sees the page and to whoever hears it.
+export function say(element, text, wrong = false) {
+  element.textContent = text;
+  element.classList.toggle("wrong", wrong);
+  element.hidden = text === "";
+}
+
+// A form that asks the API when it is sent: its button waits meanwhile, its output tells how it went.
+export function onSend(form, work) {
+  const output = form.querySelector("output");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = event.submitter || form.querySelector("button");
+    button.disabled = true;
+    try {
+      say(output, (await work(new FormData(form), event.submitter)) || "");
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      say(output, error.message, true);
+    } finally {
+      button.disabled = false;
+    }
+  });
+}

@@ -1,0 +1,164 @@
+// Keeps the part of the page that moves as new as the server has it: told that something has changed, it asks for it.
+import { drawAll, keepDrawings } from "./charts.js";
+import { localise, said, saidClock } from "./times.js";
+
+const BETWEEN_MS = 1000; // two renewals are at least so far apart
+const PATIENCE_MS = 6000;
+const AGAIN_MS = 3000;
+
+const live = document.getElementById("live");
+const link = document.getElementById("link");
+const read = document.getElementById("read");
+
+const shown = new Map(); // part name -> HTML as the server sent it, before times were put into the zone
+let lostAt = null;
+let renewing = false;
+let renewedAt = 0;
+let timer = 0;
+
+function tell(state, text) {
+  if (!link) return;
+  link.dataset.state = state;
+  if (link.textContent !== text) link.textContent = text;
+}
+
+function lost() {
+  lostAt = lostAt || new Date();
+  tell("lost", `Connection lost at ${saidClock(lostAt)}. These figures are from before; trying again.`);
+}
+
+const partsOf = (root) => [...root.querySelectorAll("[data-part]")];
+
+// What somebody is marking with the mouse or writing into stays under their hand until they let go.
+function isHeld(part) {
+  const selection = document.getSelection();
+  if (selection && !selection.isCollapsed && part.contains(selection.anchorNode)) return true;
+  const focused = document.activeElement;
+  return part.contains(focused) && focused.matches("input, select, textarea");
+}
+
+// Puts new content into a part: drawings are moved on, what was unfolded stays so, and the focus stays where it was.
+function replace(part, children) {
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  const unfolded = [...part.querySelectorAll("details[open][id]")].map((each) => each.id);
+  const fresh = document.createElement("div");
+  fresh.append(...children);
+  keepDrawings(part, fresh);
+  part.replaceChildren(...fresh.childNodes);
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  localise(part);
+  drawAll(part);
+  if (focused && !part.contains(document.activeElement)) again(part, focused)?.focus();
+}
+
+function again(part, focused) {
+  if (focused.id) return document.getElementById(focused.id);
+  const href = focused.getAttribute("href");
+  return href && [...part.querySelectorAll("a")].find((each) => each.getAttribute("href") === href);
+}
+
+function show(html) {
+  const next = new DOMParser().parseFromString(html, "text/html");
+  const incoming = partsOf(next);
+  const current = partsOf(live);
+  const same = incoming.length === current.length
+    && incoming.every((part, i) => part.dataset.part === current[i].dataset.part);
+  if (!same) {
+    shown.clear();
+    for (const part of incoming) shown.set(part.dataset.part, part.innerHTML);
+    replace(live, [...next.body.childNodes]);
+    return;
+  }
+  incoming.forEach((part, i) => {
+    const raw = part.innerHTML;
+    if (shown.get(part.dataset.part) === raw || isHeld(current[i])) return;
+    shown.set(part.dataset.part, raw);
+    replace(current[i], [...part.childNodes]);
+  });
+}
+
+function here() {
+  const address = new URL(location.href);
+  address.searchParams.set("fragment", "1");
+  address.hash = "";
+  return address;
+}
+
+export async function renew() {
+  if (renewing) {
+    renewIn(BETWEEN_MS);
+    return;
+  }
+  renewing = true;
+  try {
+    const answer = await fetch(here(), { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.status === 401) {
+      location.reload(); // the session is over: to the door
+      return;
+    }
+    // A 503 of our own is a page too: it says in words what is wrong.
+    const isPage = (answer.headers.get("content-type") || "").startsWith("text/html");
+    if (!isPage || !(answer.ok || answer.status === 404 || answer.status === 503)) throw new Error(`${answer.status}`);
+    show(await answer.text());
+    renewedNow(answer.status === 503);
+  } catch {
+    lost();
+    renewIn(AGAIN_MS);
+  } finally {
+    renewing = false;
+    renewedAt = performance.now();
+  }
+}
+
+function renewedNow(waiting) {
+  lostAt = null;
+  const now = new Date();
+  read.dateTime = now.toISOString();
+  read.textContent = saidClock(now);
+  read.title = `${said(now)}\n${now.toUTCString()}`;
+  tell(waiting ? "waiting" : "live", waiting ? "Waiting for Redis" : "Live");
+  if (waiting) renewIn(AGAIN_MS);
+}
+
+function renewIn(ms) {
+  if (timer) return;
+  timer = setTimeout(() => {
+    timer = 0;
+    renew();
+  }, Math.max(0, ms));
+}
+
+// What has changed is asked for at once, but not more often than somebody can read.
+const changed = () => renewIn(renewedAt + BETWEEN_MS - performance.now());
+
+export function keepLive() {
+  const watch = document.body.dataset.watch;
+  if (!watch) return;
+  let source = null;
+  const listen = () => {
+    source?.close();
+    source = new EventSource(`/live?watch=${encodeURIComponent(watch)}`);
+    source.addEventListener("changed", changed);
+    source.addEventListener("open", () => {
+      if (lostAt) renew(); // what has changed meanwhile
+    });
+    source.addEventListener("error", () => {
+      lost();
+      // One that was refused does not try again by itself.
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+    });
+  };
+  // A page that nobody sees asks for nothing, and is new again when it is looked at.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) source?.close();
+    else {
+      listen();
+      renew();
+    }
+  });
+  if (live.querySelector("[data-name=redis-unavailable]")) {
+    tell("waiting", "Waiting for Redis");
+    renewIn(AGAIN_MS);
+  } else tell("live", "Live");
+  listen();
+}

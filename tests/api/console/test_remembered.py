@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from api.console.remembered import Remembered
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_value_is_found_out_once_for_a_while() -> None:
+    clock, asked = Clock(), []
+    remembered = Remembered(clock)
+
+    def find() -> int:
+        asked.append(clock.now_s)
+        return len(asked)
+
+    assert remembered.get("a", 10, find).value == 1
+    clock.now_s += 9
+    known = remembered.get("a", 10, find)
+    assert (known.value, known.age_s) == (1, 9)
+    clock.now_s += 1
+    known = remembered.get("a", 10, find)
+    assert (known.value, known.age_s) == (2, 0)
+    assert remembered.get("b", 10, find).value == 3
+    remembered.forget("a")
+    assert remembered.get("a", 10, find).value == 4
+
+
+def test_whoever_comes_meanwhile_is_told_the_old_value() -> None:
+    clock = Clock()
+    remembered = Remembered(clock)
+    remembered.get("a", 10, lambda: "old")
+    clock.now_s += 60
+    begun, go = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        begun.set()
+        assert go.wait(5)
+        return "new"
+
+    finder = threading.Thread(target=lambda: remembered.get("a", 10, slow))
+    finder.start()
+    assert begun.wait(5)
+    known = remembered.get("a", 10, lambda: pytest.fail("it is being found out already"))
+    assert (known.value, known.age_s) == ("old", 60)
+    go.set()
+    finder.join(5)
+    assert remembered.get("a", 10, lambda: "never").value == "new"
+
+
+def test_a_failure_is_told_and_not_remembered() -> None:
+    clock = Clock()
+    remembered = Remembered(clock)
+
+    def fail() -> str:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        remembered.get("a", 10, fail)
+    assert remembered.get("a", 10, lambda: "yes").value == "yes"
+    clock.now_s += 60
+    with pytest.raises(ValueError, match="no"):
+        remembered.get("a", 10, fail)
+    assert remembered.get("a", 1000, lambda: "never").value == "yes"
