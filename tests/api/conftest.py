@@ -101,13 +101,13 @@ class Served:
 
 
 @contextmanager
-def running(settings: Settings, wall: Wall) -> Iterator[Served]:
-    """Serves on a free port until left."""
+def running(settings: Settings, wall: Wall, port: int = 0) -> Iterator[Served]:
+    """Serves until left, by default on a free port."""
     app = create_app(settings, wall)
     context: Context = app.state.context
     config = uvicorn.Config(app, log_config=None, access_log=False, http=Connection, timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
-    with listen("127.0.0.1", 0) as door:
+    with listen("127.0.0.1", port) as door:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
         thread.start()
         while not server.started:

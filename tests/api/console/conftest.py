@@ -75,9 +75,15 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     visitors: list[Visitor] = []
     with ExitStack() as stack:
 
-        def open_one(served: Served | None = None, scopes: tuple[Scope, ...] = SCOPES, **options: Any) -> Visitor:
+        def open_one(
+            served: Served | None = None,
+            scopes: tuple[Scope, ...] = SCOPES,
+            size: tuple[int, int] = (1280, 900),
+            **options: Any,
+        ) -> Visitor:
             server: Served = served or request.getfixturevalue("served")
-            held = browser.new_context(viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin", **options)
+            viewport: Any = {"width": size[0], "height": size[1]}
+            held = browser.new_context(viewport=viewport, timezone_id="Europe/Berlin", **options)
             stack.callback(held.close)
             url = str(server.client.base_url).rstrip("/")
             sign_in(held, server, url, scopes)

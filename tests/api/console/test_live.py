@@ -1,0 +1,123 @@
+"""What keeps a page as new as the server has it, and what becomes of it when server, session or Redis goes away."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from churn.embedded import Valkey, free_port
+from churn.outcomes import HeartbeatPolicy
+from churn.settings import DAY_MS, Settings
+from churn.view import View
+from tests.api.conftest import HORIZON_DAYS, POLICY, SECRET, Filled, Wall, make_score, running
+from tests.api.console.conftest import Visit
+
+pytestmark = pytest.mark.servers
+
+WITHIN_MS = 2000
+RISK = "td.risk"
+
+
+def row(page: Page, user_id: str) -> Any:
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=user_id, exact=True))
+
+
+def test_a_new_score_moves_the_row_within_two_seconds_and_without_a_reload(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("7"), make_score("8"))
+    page = visit().go("/users")
+    expect(row(page, "7").locator(RISK)).to_contain_text("15.0")
+    page.evaluate("window.sameAsBefore = true")
+    filled.add(make_score("7", version=2, p_cancel=0.4))
+    expect(row(page, "7").locator(RISK)).to_contain_text("45.0", timeout=WITHIN_MS)
+    assert page.evaluate("window.sameAsBefore")
+
+
+def test_a_server_that_comes_back_is_found_again(filled: Filled, small_models: Path, visit: Visit) -> None:
+    settings = Settings(redis={"url": filled.url}, models=small_models, secrets={"key": SECRET})  # type: ignore[arg-type]
+    filled.add(make_score("7"))
+    port = free_port()
+    with running(settings, Wall(), port) as first:
+        visitor = visit(first)
+        page = visitor.go("/users")
+        expect(page.locator("#link")).to_have_text("Live")
+    expect(page.locator("#link")).to_contain_text("Connection lost at")
+    filled.add(make_score("7", version=2, p_cancel=0.4))
+    with running(settings, Wall(), port):
+        expect(page.locator("#link")).to_have_text("Live", timeout=15_000)
+        expect(row(page, "7").locator(RISK)).to_contain_text("45.0")
+    assert visitor.complaints, "the browser has told of the connection"
+    visitor.complaints.clear()
+
+
+def test_while_redis_is_away_the_page_says_so_and_goes_on_by_itself(
+    tmp_path: Path, small_models: Path, visit: Visit
+) -> None:
+    with Valkey(tmp_path) as valkey:
+        filled = Filled(View.connect(valkey.url), valkey.url)
+        filled.view.prepare(POLICY, HORIZON_DAYS, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
+        filled.add(make_score("7"))
+        settings = Settings(redis={"url": valkey.url}, models=small_models, secrets={"key": SECRET})  # type: ignore[arg-type]
+        with running(settings, Wall()) as served:
+            visitor = visit(served)
+            page = visitor.go("/users")
+            expect(row(page, "7")).to_be_visible()
+            assert valkey.child is not None
+            valkey.child.kill()
+            expect(page.get_by_role("heading", name="The scores cannot be read")).to_be_visible()
+            expect(page.locator("#link")).to_have_text("Waiting for Redis")
+            valkey.start()
+            expect(row(page, "7")).to_be_visible(timeout=15_000)
+            expect(page.locator("#link")).to_have_text("Live")
+            visitor.complaints.clear()  # of answers with 503
+
+
+def test_a_session_that_ends_leads_to_the_door(filled: Filled, served: Any, visit: Visit) -> None:
+    filled.add(make_score("7"))
+    visitor = visit()
+    page = visitor.go("/users?band=low")
+    expect(page.locator("#link")).to_have_text("Live")
+    for key in filled.view.redis.scan_iter("churn:session:*"):
+        filled.view.redis.delete(key)
+    filled.add(make_score("7", version=2))
+    expect(page.get_by_label("API key")).to_be_visible()
+    assert page.url.endswith("/sign-in?next=%2Fusers%3Fband%3Dlow")
+    visitor.complaints.clear()  # of the answer with 401
+
+
+def test_what_somebody_marks_stays_under_their_hand(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("7"))
+    page = visit().go("/users")
+    cell = row(page, "7").locator(RISK)
+    cell.evaluate("element => document.getSelection().selectAllChildren(element)")
+    filled.add(make_score("7", version=2, p_cancel=0.4))
+    renewed = page.wait_for_response(lambda answer: "fragment=1" in answer.url)
+    assert "45.0" in renewed.text()
+    expect(cell).to_contain_text("15.0")
+    page.evaluate("document.getSelection().removeAllRanges()")
+    filled.add(make_score("7", version=3, p_cancel=0.5))
+    expect(cell).to_contain_text("55.0")
+
+
+def test_the_focus_stays_where_it_was(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("7"), make_score("8"))
+    page = visit().go("/users")
+    row(page, "8").get_by_role("link", name="8").focus()
+    filled.add(make_score("8", version=2, p_cancel=0.4))
+    expect(row(page, "8").locator(RISK)).to_contain_text("45.0")
+    expect(row(page, "8").get_by_role("link", name="8")).to_be_focused()
+
+
+def test_a_server_stops_though_pages_are_open(filled: Filled, small_models: Path, visit: Visit) -> None:
+    settings = Settings(redis={"url": filled.url}, models=small_models, secrets={"key": SECRET})  # type: ignore[arg-type]
+    with running(settings, Wall()) as served:
+        visitor = visit(served)
+        page = visitor.go("/users")
+        expect(page.locator("#link")).to_have_text("Live")
+        served.context.end_streams()
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < 2.5, "it waited for the page's stream"
+    visitor.complaints.clear()
