@@ -39,11 +39,12 @@ def test_every_feature_is_in_the_list_of_features() -> None:
     assert named == set(NAMES)
 
 
-def test_every_route_is_in_the_manual_of_the_api_and_no_other() -> None:
+def test_every_route_is_in_the_manual_of_the_api_or_of_the_console_and_no_other() -> None:
     parts = create_app(Settings(), lambda: 0).routes
     routers = [part.original_router for part in parts if hasattr(part, "original_router")]
     routes = [route for route in chain(parts, *(router.routes for router in routers)) if isinstance(route, Route)]
     served = {f"{method} {route.path_format}" for route in routes for method in (route.methods or set()) - {"HEAD"}}
     assert served >= {"GET /v1/users/{user_id}/risk", "GET /openapi.json", "GET /"}
-    named = re.findall(r"^\| `([A-Z]+ /[^`?]*)", document("api.md"), flags=re.MULTILINE)
+    manuals = document("api.md") + document("console.md")
+    named = re.findall(r"^\| `([A-Z]+ /[^`?]*)", manuals, flags=re.MULTILINE)
     assert set(named) == served
