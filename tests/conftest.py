@@ -19,6 +19,7 @@ from churn.embedded import Broker, Valkey
 from churn.events import encode
 from churn.settings import DAY_MS, PROJECT, Kafka, Labels, Settings, Training
 from churn.simulator import Simulation
+from tests.browsing import browser, chromium
 from tests.secured import Secured, secured
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ hypothesis.settings.load_profile("churn")
 
 QUICK = Settings(labels=Labels(folds=4), training=Training(search=False, date_parts=5, resamples=20))
 """A model in as little time as it takes."""
+
+__all__ = ["browser", "chromium", "secured"]
 
 MUST_RUN = ("servers", "spark")
 """Tests with these markers guard the real thing: one that could not run has guarded nothing, so it fails."""
@@ -51,10 +54,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     marked = [name for name in MUST_RUN if item.get_closest_marker(name)]
     # Logs that are not part of this repository; a disk of its own, which CI has to allow; a package that only
-    # `make peers` and `make bench` install.
+    # `make peers` and `make bench` install; a browser, which not every machine has.
     optional = any(
         words in str(report.longrepr)
-        for words in ("shared data", "may not be mounted", "Quix Streams is not installed")
+        for words in (
+            "shared data",
+            "may not be mounted",
+            "Quix Streams is not installed",
+            "There is no Chromium",
+            "There is no npm",
+        )
     )
     if marked and report.skipped and not hasattr(report, "wasxfail") and not optional:
         report.outcome = "failed"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page
+
+from tests.browsing import missing
 
 HERE = Path(__file__).parent / "axe"
 PLACE = Path(sys.prefix) / "axe"
@@ -27,14 +27,11 @@ def axe_script() -> Path:
         return script
     npm = shutil.which("npm")
     if npm is None:
-        words = "There is no npm, which fetches axe-core: install the package npm."
-        if os.environ.get("TESTS_NEED_CHROMIUM"):
-            pytest.fail(words)
-        pytest.skip(words)
+        missing("npm", "There is no npm to fetch axe-core with")
     PLACE.mkdir(exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, PLACE / name)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
     subprocess.run(command, cwd=PLACE, check=True, timeout=300)
     return script
 
