@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench peers chaos notebook lock clean
+.PHONY: help setup demo test check bench peers chaos notebook pictures lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ chaos: setup ## Kill every part of a running system, again and again, and worker
 notebook: setup ## Run docs/sparkify.ipynb anew: make notebook LOG=FILE
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r conf/notebook.lock
 	@cd docs && SPARKIFY_LOG=$(abspath $(LOG)) ../$(BIN)/jupyter execute --inplace sparkify.ipynb
+
+pictures: setup ## Take pictures of the console of a demo that runs: make pictures ARGS="--all FOLDER"
+	@$(BIN)/python docs/take_pictures.py $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header
