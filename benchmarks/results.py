@@ -70,7 +70,7 @@ class Results:
 
     def write(self) -> None:
         """Writes both files."""
-        (self._folder / "results.json").write_text(json.dumps(self.held, indent=1, sort_keys=True) + "\n")
+        (self._folder / "results.json").write_text(json.dumps(self.held, indent=1) + "\n")
         (self._folder / "results.md").write_text(markdown(self.held))
 
 

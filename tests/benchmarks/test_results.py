@@ -33,3 +33,17 @@ def test_a_part_that_is_measured_again_leaves_the_others_as_they_were(tmp_path: 
     text = (tmp_path / "results.md").read_text()
     assert "| realtime | 2 (1-3) | - | - | 2 |" in text
     assert "To the next score 2.0 (1.0-3.0)" in text
+
+
+def test_rows_stay_in_the_order_in_which_they_were_measured(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.begin("backlog_events_per_s", "Once.")
+    for name in ("realtime", "quix"):
+        results.note(f"backlog_events_per_s.{name}", [1.0])
+    results.write()
+    again = Results(tmp_path)
+    again.begin("recovery_s", "Later.")
+    again.note("recovery_s", [1.0])
+    again.write()
+    text = (tmp_path / "results.md").read_text()
+    assert text.index("| realtime |") < text.index("| quix |")

@@ -93,3 +93,26 @@ def test_of_the_dead_those_are_sent_once_more_that_died_since_a_time(filled: Any
     assert deliveries.replay_dead("ep_1", 500) == 2
     assert [deliveries.get(f"msg_{number}").state for number in range(4)] == ["dead", "waiting", "waiting", "delivered"]
     assert deliveries.replay_dead("ep_1", 500) == 0
+
+
+def claimed(redis: Any, now_ms: int, until_ms: int) -> list[str]:
+    *found, _ = FUNCTIONS.call(redis, "churn_claim", "ep_1", now_ms, until_ms, 10)
+    return [delivery for delivery, *_ in found]
+
+
+def test_what_one_has_claimed_is_nobody_elses_until_its_time_is_over(filled: Any, deliveries: Deliveries) -> None:
+    redis = filled.view.redis
+    deliveries.enqueue([new("msg_1")])
+    assert claimed(redis, 1000, 60_000) == ["msg_1"]
+    assert claimed(redis, 59_999, 120_000) == []
+    assert claimed(redis, 60_000, 120_000) == ["msg_1"]  # whoever had it is taken for dead
+
+
+def test_an_attempt_at_what_was_erased_meanwhile_leaves_nothing(filled: Any, deliveries: Deliveries) -> None:
+    redis = filled.view.redis
+    deliveries.enqueue([new("msg_1")])
+    assert claimed(redis, 1000, 60_000) == ["msg_1"]
+    deliveries.delete_endpoint("ep_1")
+    assert FUNCTIONS.call(redis, "churn_attempted", "msg_1", "ep_1", "{}", "waiting", 1000, 2000, KEPT_DEAD_S) == 0
+    patterns = ("churn:deliver*", "churn:queue*", "churn:attempts*")
+    assert [key for pattern in patterns for key in redis.scan_iter(pattern)] == []

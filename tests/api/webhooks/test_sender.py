@@ -13,6 +13,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from api.webhooks import sender as sending
+from api.webhooks.addresses import Place
 from api.webhooks.endpoints import new_secret
 from api.webhooks.sender import ANSWER_BYTES, Answer, Sender
 from tests.api.webhooks.receiver import Receiver, receiving
@@ -166,3 +167,16 @@ class TestRefused:
         assert asked == ["turns.example"]
         assert answer.status is None  # nobody listens at 127.0.0.9
         assert receiver.connections == 0
+
+
+@pytest.mark.parametrize(("host", "port"), [("other.example", 443), ("hook.example", 444)])
+def test_a_connection_to_what_was_not_checked_is_never_made(host: str, port: int) -> None:
+    """Nothing asks for one; but what would, say a redirect that is followed one day, finds no address."""
+
+    async def resolve(host: str, port: int) -> list[str]:
+        sending._place.set(Place("hook.example", 443, ("192.0.2.7",)))
+        return [each["host"] for each in await sending._Checked().resolve(host, port)]
+
+    assert asyncio.run(resolve("hook.example", 443)) == ["192.0.2.7"]
+    with pytest.raises(OSError, match="not checked"):
+        asyncio.run(resolve(host, port))
