@@ -48,6 +48,9 @@ KEYS: tuple[RedisKey, ...] = (
     RedisKey("churn:heartbeats", "for ever", "programs"),
     RedisKey("churn:rebanding", "while bands are set anew", "nothing"),
     RedisKey("churn:forgotten", "for ever", "scores"),
+    # What publish leaves for the console.
+    RedisKey("churn:pulse", "the last ten minutes", "nothing"),
+    RedisKey("churn:spread", "14 days of event time", "nothing"),
     # Alerts.
     RedisKey("churn:alerts", "a year of event time", "backup"),
     RedisKey("churn:alerts:waiting", "until the quiet hours end", "backup"),

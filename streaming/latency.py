@@ -18,7 +18,7 @@ class Latency:
 
     def __init__(self, kept: int = 100_000) -> None:
         self._took_ms = np.zeros(kept, dtype=np.int64)  # a ring
-        self._noted = 0
+        self._noted = self._told = 0
         self._known = 0, dict.fromkeys(QUANTILES, math.nan)
         for quantile in QUANTILES:
             metrics.PUBLISH_LATENCY_MS.labels(str(quantile)).set_function(self._reader(quantile))
@@ -41,6 +41,18 @@ class Latency:
             ranks = [math.ceil(each * held.size) - 1 for each in QUANTILES]
             self._known = noted, dict(zip(QUANTILES, np.partition(held, ranks)[ranks].tolist(), strict=True))
         return self._known[1][share]
+
+    def lately(self) -> tuple[float | None, float | None]:
+        """The first and the last of QUANTILES, in ms, of what was noted since the last call; None without anything."""
+        begins, ends, kept = max(self._told, self._noted - self._took_ms.size), self._noted, self._took_ms.size
+        self._told = ends
+        if begins == ends:
+            return None, None
+        first, last = begins % kept, (ends - 1) % kept + 1
+        took_ms = self._took_ms[first:last] if first < last else np.r_[self._took_ms[first:], self._took_ms[:last]]
+        ranks = [math.ceil(each * took_ms.size) - 1 for each in (QUANTILES[0], QUANTILES[-1])]
+        p50, p99 = np.partition(took_ms, ranks)[ranks].tolist()
+        return p50, p99
 
     def _reader(self, quantile: float) -> Callable[[], float]:
         return lambda: self.quantile(quantile)

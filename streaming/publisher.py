@@ -21,6 +21,7 @@ from churn.view import Verdict, View
 from streaming.heartbeats import Heartbeats
 from streaming.latency import Latency
 from streaming.polled import Polled
+from streaming.signs import Signs
 from streaming.thresholds import Thresholds
 from streaming.unreadable import UnreadableScores
 
@@ -30,7 +31,7 @@ Record = tuple[int, int, Score]
 """Partition, offset and score."""
 
 FOLLOW_S = 1.0
-"""How often it looks for another model or policy, and for alerts whose quiet hours are over."""
+"""How often it looks for another model or policy, and for alerts whose quiet hours are over, and gives its signs."""
 METADATA_AGE_MS = 60_000
 """How often it looks whether the scores topic has got more partitions."""
 
@@ -97,6 +98,7 @@ class Publisher:
         self._view, self._consumer = view, consumer
         self._thresholds, self._heartbeats = thresholds, heartbeats
         self._unreadable, self._latency = UnreadableScores(settings.kafka), Latency()
+        self._signs = Signs(view, self._topic, self._latency)
         self._forgotten = Forgotten(view.redis, settings.secrets.read())
         self._followed_s = 0.0
         self.reached: dict[int, int] = {}
@@ -129,11 +131,12 @@ class Publisher:
             self._unreadable.close()
 
     def _look_around(self, now_s: float) -> None:
-        """Now and then: what was chosen meanwhile, and the alerts that quiet hours kept back."""
+        """Now and then: what was chosen meanwhile, the alerts that quiet hours kept back, and a sign of life."""
         if now_s - self._followed_s >= FOLLOW_S:
             self._followed_s = now_s
             self._thresholds.follow(self._view)
             self._view.release(_wall_ms())
+            self._signs.give(_wall_ms())
 
     def step(self) -> int:
         """Polls once and applies what came; returns how many records."""

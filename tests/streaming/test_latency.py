@@ -51,3 +51,22 @@ def test_a_scrape_looks_through_the_scores_once_and_again_only_after_new_ones(mo
         for _ in range(2):
             assert {latency.quantile(share) for share in QUANTILES} == {10.0}
     assert looks == [3, 4]
+
+
+@given(st.lists(st.lists(st.integers(0, 1000), max_size=12), max_size=8))
+def test_lately_is_the_nearest_rank_of_what_came_since_the_last_call(batches: list[list[int]]) -> None:
+    latency = Latency(kept=20)
+    for took_ms in batches:
+        latency.note([replace(SCORE, received_ms=1000 - took) for took in took_ms], 1000)
+        found, ordered = latency.lately(), sorted(took_ms)
+        if took_ms:
+            assert found == tuple(ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.99))
+        else:
+            assert found == (None, None)
+
+
+def test_lately_forgets_the_oldest_too() -> None:
+    latency = Latency(kept=3)
+    latency.note([replace(SCORE, received_ms=1000 - took) for took in (900, 800, 1, 2, 3)], 1000)
+    assert latency.lately() == (2, 3)
+    assert latency.lately() == (None, None)

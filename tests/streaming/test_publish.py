@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,7 @@ from churn.embedded import Valkey
 from churn.errors import ChurnError
 from churn.features import table_hash
 from churn.outcomes import OUTCOMES
+from churn.pulse import Pulses
 from churn.scores import Score
 from churn.settings import DAY_MS, Kafka, Policy, Publish, Redis, Settings
 from churn.view import View
@@ -369,3 +372,20 @@ def test_a_swap_of_models_is_followed_and_each_score_judged_by_its_own(
         assert eventually(lambda: view.books().alerts == 2, 15), "of m1, whose high band begins at 0.4"
     assert view.horizon_days() == 20
     assert [log["scored_by"] for log in logs if "scored_by" in log] == ["gone"]
+
+
+@pytest.mark.servers
+def test_it_gives_a_sign_of_life_each_second_also_when_nothing_comes(
+    kafka: Kafka, servers: Servers, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool]
+) -> None:
+    pulses = Pulses(redis_client)
+    with publishing(settings_for(tmp_path, kafka, servers.redis_url)):
+        assert eventually(lambda: len(pulses.recent()) >= 2, 15)
+        now_ms = int(time.time() * 1000)
+        send(kafka, [replace(SCORE, user_id=str(user), received_ms=now_ms) for user in range(5)])
+        assert eventually(lambda: pulses.recent()[-1].scored == 5, 15)
+    found = pulses.recent()
+    assert sum(pulse.events for pulse in found) == 5
+    assert [pulse.events > 0 for pulse in found] == [pulse.p99_ms is not None for pulse in found]
+    assert all(later.wall_ms - earlier.wall_ms > 900 for earlier, later in pairwise(found))
+    assert found[-1].clock_ms == SCORE.as_of

@@ -1,0 +1,63 @@
+"""How many listeners are in each band, and how that has changed since about a day of event time before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from api.console.durations import lasting
+from churn.outcomes import Band
+from churn.settings import DAY_MS
+from churn.spread import HOUR_MS, Remembered
+
+_NEAR_MS = 3 * HOUR_MS
+"""So far from a whole day is still "a day"."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """One band's users.
+
+    Attributes:
+        band: which.
+        users: how many.
+        at, width: where its part of the bar begins and how wide it is, per cent.
+        change: since before, such as `3 more`; empty when that is not known.
+    """
+
+    band: Band
+    users: int
+    at: float
+    width: float
+    change: str
+
+
+def shares(sizes: Mapping[Band, int], before: Mapping[Band, int] | None) -> list[Share]:
+    """The bands in the order of the bar."""
+    ranked, passed, found = max(1, sum(sizes.values())), 0, []
+    for band, users in sizes.items():
+        change = "" if before is None else changed(users - before[band])
+        found.append(Share(band, users, round(passed * 100 / ranked, 2), round(users * 100 / ranked, 2), change))
+        passed += users
+    return found
+
+
+def changed(difference: int) -> str:
+    """A difference in words.
+
+    >>> changed(-2)
+    '2 fewer'
+    """
+    if not difference:
+        return "as many"
+    return f"{abs(difference):,} {'more' if difference > 0 else 'fewer'}"
+
+
+def told_before(clock_ms: int, before: Remembered) -> str:
+    """How long before the clock it was."""
+    gap_ms = clock_ms - before.hour_ms
+    return "a day before" if abs(gap_ms - DAY_MS) <= _NEAR_MS else f"{_long(gap_ms)} before"
+
+
+def _long(gap_ms: int) -> str:
+    return f"{gap_ms // HOUR_MS} hours" if gap_ms < 2 * DAY_MS else lasting(gap_ms)

@@ -1,0 +1,99 @@
+"""The newest alerts, and how many there were in the last day of event time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from api.console.moments import Moment, since
+from api.context import Context
+from churn.outcomes import Outcome
+from churn.settings import DAY_MS
+from churn.spread import HOUR_MS
+from churn.view import View
+
+SHOWN = 12
+AT_ONCE = 250
+MOST = 1000
+"""Alerts looked at for the count of the day."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One alert.
+
+    Attributes:
+        place: in the order in which alerts were shown.
+        user_id: whom it is about.
+        outcome: which weighs more.
+        story: what happened and why, as a sentence.
+        driver: what raises the risk most; None when nothing does, or its model is not at hand.
+        at: when, by the event clock.
+    """
+
+    place: int
+    user_id: str
+    outcome: Outcome
+    story: str
+    driver: str | None
+    at: Moment
+
+
+def newest(context: Context, clock_ms: int | None, horizon_days: int | None) -> list[Line]:
+    """The newest first.
+
+    Raises:
+        redis.RedisError: Redis does not serve.
+    """
+    places = dict(context.view.alert_ids(None, SHOWN))
+    alerts = context.view.alerts_of(list(places))
+    lines = []
+    for alert, told in zip(alerts, context.alert_words.told(alerts, horizon_days), strict=True):
+        story = str(told["summary"]).removeprefix(f"User {alert.user_id}, ")
+        story = story[:1].upper() + story[1:]
+        at = since(alert.as_of, clock_ms)
+        lines.append(Line(places[alert.id], alert.user_id, told["outcome"], story, told["driver"], at))
+    return lines
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many alerts there were, by event time.
+
+    Attributes:
+        hour: in the last hour.
+        day: in the last 24.
+        is_all: whether every one was looked at; else there are more.
+        known_hours: how much of the day is known, as far as the remembered spreads tell; at least 1.
+    """
+
+    hour: int
+    day: int
+    is_all: bool
+    known_hours: float
+
+
+def counted(view: View, clock_ms: int, since_ms: int | None) -> Counted:
+    """Counts back from the newest until all that are met are older than a day.
+
+    Args:
+        view: to be read.
+        clock_ms: the event clock.
+        since_ms: event time from which on something is known of the past; None while that is nothing.
+
+    Raises:
+        redis.RedisError: Redis does not serve.
+    """
+    known_hours = min(24.0, max(1.0, (clock_ms - (clock_ms if since_ms is None else since_ms)) / HOUR_MS))
+    hour = day = 0
+    for begin in range(0, MOST, AT_ONCE):
+        ids = cast("list[str]", view.redis.zrevrange("churn:alerts", begin, begin + AT_ONCE - 1))
+        pipe = view.redis.pipeline(transaction=False)
+        for alert_id in ids:
+            pipe.hget(f"churn:alert:{alert_id}", "as_of")
+        ages = [clock_ms - int(as_of) for as_of in pipe.execute() if as_of]
+        hour += sum(age < HOUR_MS for age in ages)
+        day += sum(age < DAY_MS for age in ages)
+        if len(ids) < AT_ONCE or min(ages, default=0) >= DAY_MS:
+            return Counted(hour, day, True, known_hours)
+    return Counted(hour, day, False, known_hours)

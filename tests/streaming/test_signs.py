@@ -1,0 +1,114 @@
+"""What publish leaves for the console, on a real Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from churn.embedded import Valkey
+from churn.outcomes import AlertPolicy, HeartbeatPolicy
+from churn.pulse import KEY, Pulse, Pulses
+from churn.settings import DAY_MS
+from churn.spread import HOUR_MS, Spreads, hour_of
+from churn.view import View
+from streaming.latency import Latency
+from streaming.signs import Signs
+from tests.streaming.test_publish import SCORE
+
+pytestmark = pytest.mark.servers
+
+TOPIC = "churn.scores"
+WALL_MS = 1_790_000_000_000
+POLICY = AlertPolicy(0.3, 0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS, outage_ms=1000 * DAY_MS, hold_ms=0)
+
+
+@pytest.fixture(scope="module")
+def connected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+    with Valkey(Path(tmp_path_factory.mktemp("signs"))) as running:
+        yield View.connect(running.url)
+
+
+@pytest.fixture
+def view(connected: View) -> View:
+    connected.redis.flushdb()
+    connected.prepare(POLICY, 14, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
+    return connected
+
+
+def score(view: View, version: int, as_of: int = SCORE.as_of) -> None:
+    one = replace(SCORE, version=version, events=version, as_of=as_of)
+    offset = view.position(TOPIC, 0)
+    view.publish(TOPIC, [(0, offset, one)], WALL_MS, {0: (offset, offset + 1)})
+
+
+def test_a_pulse_tells_what_came_since_the_one_before(view: View) -> None:
+    latency = Latency()
+    signs = Signs(view, TOPIC, latency)
+    signs.give(WALL_MS)
+    score(view, 1)
+    score(view, 3)
+    latency.note([replace(SCORE, received_ms=WALL_MS - took) for took in (5, 7, 9)], WALL_MS)
+    signs.give(WALL_MS + 1000)
+    signs.give(WALL_MS + 2000)
+    assert Pulses(view.redis).recent() == [
+        Pulse(WALL_MS, 0, 0),
+        Pulse(WALL_MS + 1000, 3, 3, 7, 9, SCORE.as_of),
+        Pulse(WALL_MS + 2000, 3, 0, None, None, SCORE.as_of),
+    ]
+
+
+def test_after_a_start_and_after_a_loss_no_event_is_made_up(view: View) -> None:
+    score(view, 5)
+    signs = Signs(view, TOPIC, Latency())
+    signs.give(WALL_MS)
+    view.redis.delete("churn:books:1")
+    signs.give(WALL_MS + 1000)
+    assert [pulse.events for pulse in Pulses(view.redis).recent()] == [0, 0]
+
+
+def test_each_hour_that_the_event_clock_enters_is_remembered(view: View) -> None:
+    signs, spreads, hour = Signs(view, TOPIC, Latency()), Spreads(view.redis), hour_of(SCORE.as_of)
+    score(view, 1)
+    signs.give(WALL_MS)
+    assert spreads.newest_hour() is None, "the hour in which it begins"
+    score(view, 2, hour + HOUR_MS)
+    signs.give(WALL_MS)
+    score(view, 3, hour + HOUR_MS + 60_000)
+    signs.give(WALL_MS)
+    assert (spreads.oldest_hour(), spreads.newest_hour()) == (hour + HOUR_MS, hour + HOUR_MS)
+    score(view, 4, hour + 3 * HOUR_MS)
+    Signs(view, TOPIC, Latency()).give(WALL_MS)
+    assert spreads.newest_hour() == hour + 3 * HOUR_MS, "a start goes on behind the last one"
+
+
+def test_while_a_rebuild_brings_users_nothing_is_remembered(view: View) -> None:
+    signs, spreads, hour = Signs(view, TOPIC, Latency()), Spreads(view.redis), hour_of(SCORE.as_of)
+    view.silence(TOPIC, {0: 3})
+    view.silence("another", {0: 1000})
+    score(view, 1)
+    signs.give(WALL_MS)
+    score(view, 2, hour + HOUR_MS)
+    signs.give(WALL_MS)
+    assert spreads.newest_hour() is None
+    score(view, 3, hour + HOUR_MS + 1)
+    signs.give(WALL_MS)
+    assert spreads.newest_hour() == hour + HOUR_MS
+
+
+def test_what_redis_refuses_is_said_and_holds_up_nothing(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    view.redis.set(KEY, "of another type")
+    with capture_logs() as logs:
+        Signs(view, TOPIC, Latency()).give(WALL_MS)
+    assert [entry["log_level"] for entry in logs] == ["warning"]
+
+    def away() -> None:
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(view, "clock", away)
+    with pytest.raises(redis.ConnectionError):
+        Signs(view, TOPIC, Latency()).give(WALL_MS)
