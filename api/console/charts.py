@@ -13,7 +13,7 @@ class Chart:
 
     Attributes:
         name: of the element, once a page: the script moves the drawing on when new figures come.
-        kind: how it is drawn: a function of `static/chart_kinds.js`.
+        kind: how it is drawn: `NAME/function`, a function of `static/charts/NAME.js`.
         title: what it is about.
         says: what is to be seen in it now, with units.
         figures: what is drawn.

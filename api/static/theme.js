@@ -6,9 +6,10 @@ export function theme() {
   const ink = colour("ink");
   const soft = colour("soft");
   const line = colour("line");
+  const size = 0.82 * Number.parseFloat(style.fontSize);
   const axis = {
     color: soft, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, fixedrange: true,
-    tickfont: { color: soft }, title: { font: { color: soft }, standoff: 8 },
+    tickfont: { color: soft }, title: { font: { color: soft, size }, standoff: 8 },
   };
   return {
     colour,
@@ -34,7 +35,7 @@ export function theme() {
       plain: { line: { color: colour("lapse"), width: 2 } },
     },
     layout: {
-      font: { family: style.fontFamily, size: 0.82 * Number.parseFloat(style.fontSize), color: ink },
+      font: { family: style.fontFamily, size, color: ink },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       margin: { l: 8, r: 8, t: 8, b: 8 },
