@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from churn import bundle
 from churn.features import NAMES
 from training import card, distribution
 
@@ -69,3 +72,11 @@ def test_spark_counts_what_a_sort_counts(spark: SparkSession) -> None:
         assert one["shares"] == pytest.approx(counted.tolist())
         assert one["shares"][0] == pytest.approx((column == 0).mean())
     assert distribution.of(rows.limit(0), {name: [0.0] for name in NAMES}) == {"rows": 0, "features": {}}
+
+
+@pytest.mark.spark
+def test_a_trained_card_tells_both(models: Path) -> None:
+    told = bundle.load(models).card
+    assert set(told["distribution"]["features"]) == set(NAMES)
+    assert set(told["reliability"]) == {"cancel", "lapse", "risk"}
+    assert sum(each["rows"] for each in told["reliability"]["risk"]) == told["metrics"]["test"]["risk"]["n"]

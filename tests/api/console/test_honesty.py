@@ -108,6 +108,12 @@ def test_scores_that_are_all_alike_tell_no_more_than_their_users() -> None:
     assert mixed.high - mixed.low < (often.high - often.low) / 3
 
 
+def test_of_few_users_each_is_one_observation() -> None:
+    """Two users half of whose scores came true: that they are alike says nothing of others."""
+    found = share(np.tile([True, False], 90), np.repeat([0, 1], 90))
+    assert found.high - found.low > 0.7
+
+
 def test_nobody_left_is_no_certainty() -> None:
     found = share(np.zeros(200, dtype=bool), np.repeat(np.arange(10), 20))
     assert found.low == 0
