@@ -16,7 +16,8 @@ from churn import bundle, calibration
 from churn.features import LANDMARK_MS, NAMES, table_hash
 from churn.outcomes import OUTCOMES
 from churn.settings import DAY_MS, CalibrationKind, Settings
-from training import bands, evaluate
+from training import bands, distribution, evaluate
+from training.metrics import calibration_bins
 from training.study import Study
 
 
@@ -29,6 +30,8 @@ def of(settings: Settings, facts: dict[str, Any], found: Study, rows: DataFrame)
         found: about the candidates.
         rows: all snapshot rows.
     """
+    on_grid = rows.where("on_grid")
+    deciles = distribution.quantiles(on_grid)
     return _head(settings, facts) | {
         "models": {outcome: found.final[outcome].to_card() for outcome in OUTCOMES},
         "calibration": _calibrations(found.scored, settings.training.calibration),
@@ -37,7 +40,9 @@ def of(settings: Settings, facts: dict[str, Any], found: Study, rows: DataFrame)
         "metrics": found.metrics,
         "beware": found.beware,
         "thresholds": _thresholds(found.scored, settings),
-        "reference": _reference(rows),
+        "reference": {name: deciles[name][distribution.MEDIAN] for name in NAMES},
+        "reliability": reliability(evaluate.on_the_grid(found.scored)),
+        "distribution": distribution.of(on_grid, deciles),
     }
 
 
@@ -75,8 +80,20 @@ def _thresholds(scored: pandas.DataFrame, settings: Settings) -> dict[str, Any]:
     return bands.thresholds(grid, settings.bands, settings.policy, settings.labels.grid_days)
 
 
-def _reference(rows: DataFrame) -> dict[str, float]:
-    """The typical user: the median of each feature over active users on the grid."""
-    on_grid = rows.where("on_grid")
-    medians = on_grid.approxQuantile(list(NAMES), [0.5], 0.001)
-    return {name: median[0] for name, median in zip(NAMES, medians, strict=True)}
+def reliability(grid: pandas.DataFrame) -> dict[str, list[dict[str, float]]]:
+    """What was said and what came of it: up to ten bins of equal size, for each outcome and the risk.
+
+    Args:
+        grid: tested rows on the grid, of users who are not cold.
+    """
+    return {
+        what: [
+            {"chance": chance, "rate": rate, "rows": round(weight)}
+            for chance, rate, weight in calibration_bins(
+                grid[label].to_numpy(dtype=numpy.float64), grid[said].to_numpy(dtype=numpy.float64)
+            ).itertuples(index=False)
+        ]
+        if len(grid)
+        else []
+        for what, (label, said) in evaluate.COLUMNS.items()
+    }

@@ -1,17 +1,60 @@
-"""The page Model."""
+"""The page Model: what the model in use is, whether what it says comes true, and how far its users have moved."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import gzip
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header
 from starlette.responses import Response
 
+from api.console import drift, honesty, model_card, model_drift, model_honesty, model_report
+from api.console.model_bundle import InUse, in_use
 from api.console.shell import PageRoute, Shown
 from api.console.watch import EVERYTHING
+from api.context import Context, Wired
+from api.problems import ProblemError
+from churn.errors import ChurnError
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
+_LEVEL = 6
+
 
 @router.api_route("/model", methods=["GET", "HEAD"])
-def page(shell: Shown) -> Response:
+def page(shell: Shown, context: Wired) -> Response:
     """The page."""
-    return shell.show("model.html", watch=EVERYTHING)
+    return shell.show("model.html", watch=EVERYTHING, **_shown(context, in_use(context)))
+
+
+def _shown(context: Context, used: InUse) -> dict[str, Any]:
+    """Values of the template; a card that cannot be told is told as a problem."""
+    problem, card, moved, honest = used.problem, None, None, None
+    past = honesty.of(context)
+    try:
+        if used.bundle is not None:
+            card = model_card.words(used.bundle)
+            drifted = drift.of(context, used.bundle)
+            moved = model_drift.words(drifted) if drifted else None
+        honest = model_honesty.words(past, used.bundle) if past else None
+    except ChurnError as error:
+        problem = str(error)
+        honest = model_honesty.words(past, None) if past else None
+    return {"problem": problem, "card": card, "report": used.report, "honest": honest, "drift": moved}
+
+
+@router.api_route("/model/pictures/{name}.svg", methods=["GET", "HEAD"])
+def picture(_: Shown, context: Wired, name: str, accept_encoding: Annotated[str, Header()] = "") -> Response:
+    """A drawing of the report of the model in use.
+
+    It comes with the policy of every answer, by which it could load and run nothing; as an image in a page a browser
+    lets it do nothing anyway, and its own styles hold only there.
+    """
+    model = in_use(context).bundle
+    if model is None or name not in model_report.pictures(model):
+        raise ProblemError("not-found", "The model in use has no such picture.")
+    svg = (model.path / model_report.PICTURES / f"{name}.svg").read_bytes()
+    headers = {"Vary": "Accept-Encoding"}
+    if "gzip" in accept_encoding:
+        svg, headers = gzip.compress(svg, _LEVEL, mtime=0), headers | {"Content-Encoding": "gzip"}
+    return Response(svg, headers=headers, media_type="image/svg+xml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -35,9 +36,23 @@ TYPICAL: Mapping[str, float] = {
 
 
 def write_bundle(
-    models: Path, version: str = "m1", horizon_days: int = 30, thresholds: Mapping[str, float] | None = None
+    models: Path,
+    version: str = "m1",
+    horizon_days: int = 30,
+    thresholds: Mapping[str, float] | None = None,
+    members: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Explainer:
-    """Makes a bundle the current one; returns what reads it."""
+    """Makes a bundle the current one; returns what reads it.
+
+    Args:
+        models: the folder of bundles.
+        version: of the new one.
+        horizon_days: that it looks ahead.
+        thresholds: where the bands begin.
+        members: more of the card.
+        files: more of the bundle, by their path inside it.
+    """
     folder = models / version
     for outcome in OUTCOMES:
         (folder / outcome).mkdir(parents=True)
@@ -52,7 +67,10 @@ def write_bundle(
         "calibration": {outcome: calibration.to_card(Sigmoid()) for outcome in OUTCOMES},
         "reference": dict(TYPICAL),
     }
-    bundle.seal(folder, card)
+    for name, text in (files or {}).items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    bundle.seal(folder, card | dict(members or {}))
     bundle.use(models, version)
     return Explainer(bundle.load(models))
 
