@@ -48,6 +48,10 @@ KEYS: tuple[RedisKey, ...] = (
     RedisKey("churn:heartbeats", "for ever", "programs"),
     RedisKey("churn:rebanding", "while bands are set anew", "nothing"),
     RedisKey("churn:forgotten", "for ever", "scores"),
+    # The tally of what came in. No backup has it: offsets and counts of different moments would not fit together.
+    RedisKey("churn:tally", "for ever", "nothing"),
+    RedisKey("churn:tally:*", "120 days after it last grew, at most 400 days", "nothing"),
+    RedisKey("churn:tally:days", "as long as the days", "nothing"),
     # Alerts.
     RedisKey("churn:alerts", "a year of event time", "backup"),
     RedisKey("churn:alerts:waiting", "until the quiet hours end", "backup"),
