@@ -65,9 +65,8 @@ class Tally:
         passed: records of events that came too fast to be counted, since then.
         passed_letters: the same of dead letters.
         dead: by reason, since then.
-        first: the first of the days that were asked for.
-        last: the newest day.
-        days: those from the first to the last on which anything came, in order.
+        dates: the days that were asked for, in order, up to the newest; none while no day was counted.
+        days: those of them on which anything came.
     """
 
     since_ms: int
@@ -75,8 +74,7 @@ class Tally:
     passed: int
     passed_letters: int
     dead: Mapping[str, Dead]
-    first: date | None
-    last: date | None
+    dates: tuple[date, ...]
     days: tuple[Day, ...]
 
 
@@ -99,40 +97,36 @@ def read(client: redis.Redis, days: int) -> Tally | None:
     sums, grown = cast("tuple[dict[str, str], list[tuple[str, float]]]", tuple(pipe.execute()))
     if "since_ms" not in sums:
         return None
-    first, last = _span(grown, days)
+    dates = _dates(grown, days)
     return Tally(
         since_ms=int(sums["since_ms"]),
         events=int(sums.get("events", 0)),
         passed=int(sums.get("passed", 0)),
         passed_letters=int(sums.get("passed_letters", 0)),
         dead=_dead(sums),
-        first=first,
-        last=last,
-        days=_days(client, [_date(name) for name, _ in grown], first, last),
+        dates=dates,
+        days=_days(client, sorted({_date(name) for name, _ in grown}.intersection(dates))),
     )
 
 
-def _span(grown: list[tuple[str, float]], days: int) -> tuple[date | None, date | None]:
+def _dates(grown: list[tuple[str, float]], days: int) -> tuple[date, ...]:
     if not grown:
-        return None, None
+        return ()
     lately = max(at_ms for _, at_ms in grown) - DAY_MS
     last = max(_date(name) for name, at_ms in grown if at_ms >= lately)
-    return last - timedelta(days=days - 1), last
+    return tuple(last - timedelta(days=ago) for ago in reversed(range(days)))
 
 
 def _date(name: str) -> date:
     return datetime.strptime(name, "%Y%m%d").replace(tzinfo=UTC).date()
 
 
-def _days(client: redis.Redis, dates: list[date], first: date | None, last: date | None) -> tuple[Day, ...]:
-    if first is None or last is None:
-        return ()
-    wanted = sorted(each for each in dates if first <= each <= last)
+def _days(client: redis.Redis, dates: list[date]) -> tuple[Day, ...]:
     pipe = client.pipeline(transaction=False)
-    for each in wanted:
+    for each in dates:
         pipe.hgetall(f"{KEY}:{each:%Y%m%d}")
     found = cast("list[dict[str, str]]", pipe.execute())
-    return tuple(_day(each, fields) for each, fields in zip(wanted, found, strict=True) if fields)
+    return tuple(_day(each, fields) for each, fields in zip(dates, found, strict=True) if fields)
 
 
 def _day(at: date, fields: Mapping[str, str]) -> Day:

@@ -94,7 +94,7 @@ def test_what_is_written_is_read(writer: TallyWriter, redis_client: Any) -> None
     assert found is not None
     assert (found.since_ms, found.events, found.passed, found.passed_letters) == (WALL, 3, 40, 0)
     assert found.dead == {"malformed": Dead(1, WALL)}
-    assert (found.first, found.last) == (date(2018, 10, 4), date(2018, 10, 31))
+    assert (found.dates[0], found.dates[-1]) == (date(2018, 10, 4), date(2018, 10, 31))
     before, newest = found.days
     assert (before.date, before.pages, before.events) == (date(2018, 10, 28), {("Home", "paid"): 1}, 1)
     assert (newest.weekday, newest.pages, newest.logged_out) == (2, {("NextSong", "free"): 2}, 1)
@@ -128,7 +128,9 @@ def test_counts_and_offsets_are_written_both_or_neither(writer: TallyWriter, red
             return pipe
 
     with pytest.raises(redis.WatchError):
-        TallyWriter(Meddled(connection_pool=redis_client.connection_pool)).add(counted(event(), event()), {HERE: (7, 9)}, WALL + 2)
+        TallyWriter(Meddled(connection_pool=redis_client.connection_pool)).add(
+            counted(event(), event()), {HERE: (7, 9)}, WALL + 2
+        )
     found = tally_reader.read(redis_client, 1)
     assert found is not None
     assert (found.events, writer.offsets([HERE])) == (2, {HERE: 8})
@@ -167,10 +169,10 @@ def test_one_record_with_a_wrong_clock_does_not_move_the_days_out_of_sight(
     writer.add(counted(event()), {HERE: (1, 2)}, WALL + DAY_MS)
     odd = tally_reader.read(redis_client, 28)
     assert odd is not None
-    assert odd.last == date(2024, 4, 22)
+    assert odd.dates[-1] == date(2024, 4, 22)
     writer.add(counted(event()), {HERE: (2, 3)}, WALL + DAY_MS + 1)
     found = tally_reader.read(redis_client, 28)
     assert found is not None
-    assert (found.last, sum((Counter(day.pages) for day in found.days), Counter())) == (
+    assert (found.dates[-1], sum((Counter(day.pages) for day in found.days), Counter())) == (
         date(2018, 10, 31), {("NextSong", "free"): 2}
     )  # fmt: skip
