@@ -63,7 +63,7 @@ class Sample:
 
 
 def sample(view: View) -> Sample:
-    """Draws anew, in three round trips.
+    """Draws anew, in two round trips.
 
     Raises:
         redis.RedisError: Redis does not serve.
@@ -73,11 +73,13 @@ def sample(view: View) -> Sample:
     pipe.zcard("churn:ranking")
     pipe.get("churn:clock")
     ids, active, clock = cast("tuple[list[str], int, str | None]", tuple(pipe.execute()))
+    if not ids:
+        return Sample((), active)
+    pipe.mget([f"churn:features:{user_id}" for user_id in ids])
     for user_id in ids:
         pipe.hmget(f"churn:user:{user_id}", "level", "p_cancel", "p_lapse", "as_of")
-        pipe.get(f"churn:features:{user_id}")
-    found = pipe.execute() if ids else []
-    told = zip(found[::2], found[1::2], strict=True)
+    features, *scores = pipe.execute()
+    told = zip(scores, features, strict=True)
     return Sample(tuple(_listener(fields, packed, int(clock or 0)) for fields, packed in told if all(fields)), active)
 
 

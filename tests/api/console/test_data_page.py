@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from api.console import data_charts
 from api.console.ages import GROUPS, NOT_KNOWN, Listener, Sample, chances_by_age, sample, users_by_age
@@ -21,7 +21,7 @@ from churn.settings import DAY_MS
 from churn.tally import REASONS, Counts, TallyWriter
 from churn.tally_reader import Day, Dead, Tally
 from tests.api.conftest import NOW_MS, Served
-from tests.api.console.conftest import Visit
+from tests.api.console.conftest import Visit, Visitor
 
 LATER_MS = NOW_MS + 1000 * DAY_MS
 SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -208,13 +208,20 @@ def test_no_letters_is_good_only_where_there_were_events() -> None:
 # The page
 
 
+def opened(visitor: Visitor) -> Page:
+    """The page once it has renewed itself for the first time: from then on only what changes is put in anew."""
+    page = visitor.go("/data")
+    expect(page.locator("#read")).not_to_have_attribute("datetime", re.compile("^2018"))
+    return page
+
+
 @pytest.mark.servers
 def test_the_page_tells_what_came_in(filled: Any, visit: Visit, scored: Any, tallied: Any) -> None:
     filled.add(*(scored(str(user), {"tenure_days": 40.0}) for user in range(3)))
     hostile = "<script>alert(1)</script>"
     tallied(*[event()] * 1200, event("Home", "free"), event(hostile, None, NOW_MS - 3 * DAY_MS, ""),
             dead=("malformed", "malformed", hostile), passed=5000)  # fmt: skip
-    page = visit().go("/data")
+    page = opened(visit())
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "1,202 events came in on 2 of the 28 days of event time up to 31 Oct 2018."
     )
@@ -224,7 +231,7 @@ def test_the_page_tells_what_came_in(filled: Any, visit: Visit, scored: Any, tal
     for name in ("days", "pages", "levels", "ages", "chances", "letters"):
         figure = page.locator(f"figure#{name}")
         figure.scroll_into_view_if_needed()
-        expect(figure.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+        expect(figure.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=15_000)
     expect(page.locator("#rhythm svg rect.cell")).to_have_count(168)
     expect(page.locator("[data-part=letters] tbody").first).to_contain_text("malformed")
     expect(page.locator("[data-part=letters]")).to_contain_text("churn dead-letters list --reason malformed")
@@ -232,6 +239,7 @@ def test_the_page_tells_what_came_in(filled: Any, visit: Visit, scored: Any, tal
     page.locator("#pages summary").press("Enter")
     expect(page.locator("#pages-table")).to_contain_text("any other page")
     page.locator("#rhythm summary").press("Enter")
+    expect(page.locator("#rhythm-table")).to_have_attribute("open", "")
     expect(page.locator("#rhythm-table tbody tr")).to_have_count(24)
 
 
@@ -239,18 +247,21 @@ def test_the_page_tells_what_came_in(filled: Any, visit: Visit, scored: Any, tal
 def test_what_comes_is_shown_without_a_reload(filled: Any, visit: Visit, scored: Any, tallied: Any) -> None:
     filled.add(scored("7"))
     tallied(event())
-    page = visit().go("/data")
+    page = opened(visit())
     expect(page.get_by_role("heading", level=1)).to_contain_text("1 event came")
     page.locator("#pages").scroll_into_view_if_needed()
     expect(page.locator("#pages .js-plotly-plot")).to_be_visible()
     page.locator("#days summary").press("Enter")
     page.evaluate("window.kept = true")
+    page.locator("#rhythm summary").focus()
     tallied(*[event("Home")] * 5)
     filled.add(scored("8"))  # publish moves on
     expect(page.get_by_role("heading", level=1)).to_contain_text("6 events came")
     expect(page.locator("#pages figcaption")).to_contain_text("Home comes most often, 5 times")
     expect(page.locator("#days-table")).to_have_attribute("open", "")
     assert page.evaluate("window.kept")
+    expect(page.locator("#rhythm-hours")).to_contain_text("6")
+    expect(page.locator("#rhythm summary")).to_be_focused()
 
 
 @pytest.mark.servers
