@@ -157,6 +157,12 @@ PUBLISH_HEARTBEATS = Counter(
 PUBLISH_POSITION = Gauge(
     "churn_publish_position", "Next offset of the scores topic, by partition.", ["partition"], registry=PUBLISH
 )
+PUBLISH_TALLIED = Counter(
+    "churn_publish_tallied_total",
+    "Incoming records by what counting made of them: event, invalid, letter, or passed when they came too fast.",
+    ["kind"],
+    registry=PUBLISH,
+)
 
 # Webhooks, `churn deliver`.
 

@@ -51,6 +51,10 @@ KEYS: tuple[RedisKey, ...] = (
     # What publish leaves for the console.
     RedisKey("churn:pulse", "the last ten minutes", "nothing"),
     RedisKey("churn:spread", "14 days of event time", "nothing"),
+    # The tally of what came in. No backup has it: offsets and counts of different moments would not fit together.
+    RedisKey("churn:tally", "for ever", "nothing"),
+    RedisKey("churn:tally:*", "120 days after it last grew, at most 400 days", "nothing"),
+    RedisKey("churn:tally:days", "as long as the days", "nothing"),
     # Alerts.
     RedisKey("churn:alerts", "a year of event time", "backup"),
     RedisKey("churn:alerts:waiting", "until the quiet hours end", "backup"),

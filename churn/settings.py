@@ -80,6 +80,7 @@ class Publish(Section):
     """From the scores topic into Redis."""
 
     max_poll_records: int = Field(500, ge=1)
+    tally_per_second: int = Field(2_000, ge=0, description="incoming records counted a second at most; 0 counts none")
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(9102, ge=0, le=65535)
 

@@ -14,6 +14,7 @@ from churn.settings import Settings
 from churn.view import View
 from streaming.heartbeats import Heartbeats
 from streaming.publisher import Publisher, connected
+from streaming.tallying import tallying
 from streaming.thresholds import Thresholds
 
 log = structlog.get_logger()
@@ -40,22 +41,27 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     metrics.serve(metrics.PUBLISH, settings.publish.metrics_host, settings.publish.metrics_port, "publish")
     consumer = connected(settings)
     publisher = Publisher(settings, view, consumer, thresholds, heartbeats)
-    pause_s = _FIRST_RETRY_S
     try:
-        while not stopping.is_set():
-            try:
-                publisher.resume()
-                pause_s = _FIRST_RETRY_S
-                publisher.publish(stopping)
-            except (redis.RedisError, KafkaError) as error:
-                if refused := refusal(error, settings.redis):
-                    raise refused from None
-                log.warning(_trouble(error), error=str(error), retry_s=pause_s)
-                stopping.wait(pause_s)
-                pause_s = min(pause_s * 2, _LAST_RETRY_S)
+        with tallying(settings):
+            _publish(settings, publisher, stopping)
     finally:
         heartbeats.close()
         consumer.close()
+
+
+def _publish(settings: Settings, publisher: Publisher, stopping: threading.Event) -> None:
+    pause_s = _FIRST_RETRY_S
+    while not stopping.is_set():
+        try:
+            publisher.resume()
+            pause_s = _FIRST_RETRY_S
+            publisher.publish(stopping)
+        except (redis.RedisError, KafkaError) as error:
+            if refused := refusal(error, settings.redis):
+                raise refused from None
+            log.warning(_trouble(error), error=str(error), retry_s=pause_s)
+            stopping.wait(pause_s)
+            pause_s = min(pause_s * 2, _LAST_RETRY_S)
 
 
 def _trouble(error: redis.RedisError | KafkaError) -> str:

@@ -1,17 +1,107 @@
-"""The page Data."""
+"""The page Data: what came in, when, from whom, and what could not be used."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.console import data_charts
+from api.console.ages import KEEP_S, Sample, chances_by_age, sample, users_by_age
+from api.console.data_letters import letters
+from api.console.data_rhythm import rhythm
+from api.console.moments import Moment, now_of
 from api.console.shell import PageRoute, Shown
 from api.console.watch import EVERYTHING
+from api.context import Context, Wired
+from churn.tally_reader import Tally, read
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
+DAYS = 28
+
+
+@dataclass(frozen=True)
+class Head:
+    """The headline.
+
+    Attributes:
+        events: how many.
+        days: on how many days, and which.
+        since: when counting began.
+        passed: what was passed over, and why.
+        beside: what else came.
+    """
+
+    events: str
+    days: str
+    since: Moment
+    passed: str
+    beside: str
+
 
 @router.api_route("/data", methods=["GET", "HEAD"])
-def page(shell: Shown) -> Response:
+def page(shell: Shown, context: Wired) -> Response:
     """The page."""
-    return shell.show("data.html", watch=EVERYTHING)
+    tally, found = read(context.view.redis, DAYS), _sample(context)
+    days = tally.days if tally else ()
+    there = any(day.events for day in days)
+    return shell.show(
+        "data.html",
+        watch=EVERYTHING,
+        per_second=context.settings.publish.tally_per_second,
+        tally=tally,
+        head=_head(tally, context.settings.publish.tally_per_second) if tally and there else None,
+        per_day=data_charts.per_day(tally) if tally and there else None,
+        rhythm=rhythm(days) if there else None,
+        by_page=data_charts.pages(days) if there else None,
+        levels=data_charts.levels(days, found) if there or found.listeners else None,
+        ages=users_by_age(found) if found.listeners else None,
+        chances=chances_by_age(found) if any(each.age_days is not None for each in found.listeners) else None,
+        letters=letters(tally) if tally else None,
+        since=now_of(tally.since_ms) if tally else None,
+    )
+
+
+def _sample(context: Context) -> Sample:
+    found = context.remembered.get("ages", KEEP_S, lambda: sample(context.view)).value
+    if not found.listeners:
+        context.remembered.forget("ages")  # the first scores are not kept waiting
+    return found
+
+
+def _head(tally: Tally, per_second: int) -> Head:
+    events = sum(day.events for day in tally.days)
+    days = sum(day.events > 0 for day in tally.days)
+    return Head(
+        events=_many(events, "event"),
+        days=f"came in on {days} of the {DAYS} days of event time up to {data_charts.said(tally.dates[-1])}",
+        since=now_of(tally.since_ms),
+        passed=_passed(tally, per_second),
+        beside=_beside(tally),
+    )
+
+
+def _passed(tally: Tally, per_second: int) -> str:
+    if not tally.passed:
+        return "no record was passed over"
+    limit = f"faster than {per_second:,} a second" if per_second else "too fast"
+    return f"{_many(tally.passed, 'record')} {'was' if tally.passed == 1 else 'were'} passed over that came {limit}"
+
+
+def _beside(tally: Tally) -> str:
+    heartbeats = sum(day.heartbeats for day in tally.days)
+    openings = sum(day.openings for day in tally.days)
+    logged_out = sum(day.logged_out for day in tally.days)
+    said = f"{logged_out:,} of the events are of nobody who was logged in."
+    if not heartbeats and not openings:
+        return said
+    return (
+        f"{said} Beside the events came {_many(heartbeats, 'heartbeat')}, which churn publish sends itself, and "
+        f"{_many(openings, 'opening')}."
+    )
+
+
+def _many(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"

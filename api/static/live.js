@@ -10,7 +10,10 @@ const live = document.getElementById("live");
 const link = document.getElementById("link");
 const read = document.getElementById("read");
 
-const shown = new Map(); // part name -> HTML as the server sent it, before times were put into the zone
+const partsOf = (root) => [...root.querySelectorAll("[data-part]")];
+
+// Part name -> HTML as the server sent it: read here, before anything is put into the viewer's zone.
+const shown = new Map(partsOf(live ?? document).map((part) => [part.dataset.part, part.innerHTML]));
 let lostAt = null;
 let renewing = false;
 let renewedAt = 0;
@@ -26,8 +29,6 @@ function lost() {
   lostAt = lostAt || new Date();
   tell("lost", `Connection lost at ${saidClock(lostAt)}. These figures are from before; trying again.`);
 }
-
-const partsOf = (root) => [...root.querySelectorAll("[data-part]")];
 
 // What somebody is marking with the mouse or writing into stays under their hand until they let go.
 function isHeld(part) {
