@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
 
 import redis
 import structlog
+from redis.client import Pipeline
 
 from api.listeners import Listener, event
 from churn.metrics import API_WATCHERS
@@ -98,6 +98,10 @@ def _event(state: str) -> bytes:
 EVERYTHING = "everything"
 DELIVERIES = "deliveries"
 _USER = "user:"
+_ENDPOINTS = 50
+"""The newest so many are looked at."""
+_HEAD = 20
+"""Deliveries of each that are due first."""
 
 
 def of_user(user_id: str) -> str:
@@ -109,23 +113,43 @@ def reader(view: View) -> Read:
     """Reads the states of :data:`EVERYTHING`, :data:`DELIVERIES` and users out of Redis, in one round trip or two."""
 
     def read(subjects: list[str]) -> Mapping[str, str]:
-        epoch = cast("str | None", view.redis.get("churn:epoch"))
+        first = view.redis.pipeline(transaction=False)
+        first.get("churn:epoch")
+        if DELIVERIES in subjects:
+            first.zrevrange("churn:endpoints", 0, _ENDPOINTS - 1)
+        epoch, *endpoints = first.execute()
         pipe = view.redis.pipeline(transaction=False)
+        ends = []
         for subject in subjects:
-            if subject == EVERYTHING:
-                pipe.hmget(f"churn:books:{epoch}", "scores", "stale", "users")
-                pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding")
-            elif subject == DELIVERIES:
-                pipe.mget("churn:deliveries:place", "churn:alerts:sequence")
-                pipe.get("churn:policy-chosen")
-            else:
-                user_id = subject.removeprefix(_USER)
-                pipe.hmget(f"churn:user:{user_id}", "epoch", "version", "band", "model_version")
-                pipe.hvals(f"churn:marks:{user_id}")
+            _ask(pipe, subject, epoch, endpoints[0] if endpoints else [])
+            ends.append(len(pipe))
         found = pipe.execute(raise_on_error=False)
-        return {subject: _state(epoch, *found[2 * place : 2 * place + 2]) for place, subject in enumerate(subjects)}
+        return {
+            subject: _state(epoch, *found[begin:end])
+            for subject, begin, end in zip(subjects, [0, *ends], ends, strict=False)
+        }
 
     return read
+
+
+def _ask(pipe: Pipeline, subject: str, epoch: str | None, endpoints: Sequence[str]) -> None:
+    """What another state of a subject can be told by."""
+    if subject == EVERYTHING:
+        pipe.hmget(f"churn:books:{epoch}", ["scores", "stale", "users"])
+        pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding")
+    elif subject == DELIVERIES:
+        pipe.mget("churn:policy-chosen", "churn:policy-applied", "churn:rebanding")
+        pipe.hgetall("churn:policy")
+        for endpoint in endpoints:
+            # One that is claimed, tried, delivered, replayed or new moves the head of the queue, or its length.
+            pipe.hvals(f"churn:endpoint:{endpoint}")
+            pipe.zcard(f"churn:queue:{endpoint}")
+            pipe.zrange(f"churn:queue:{endpoint}", 0, _HEAD - 1, withscores=True)
+            pipe.zrevrange(f"churn:deliveries:{endpoint}", 0, 0)
+    else:
+        user_id = subject.removeprefix(_USER)
+        pipe.hmget(f"churn:user:{user_id}", ["epoch", "version", "band", "model_version"])
+        pipe.hvals(f"churn:marks:{user_id}")
 
 
 def _state(*found: object) -> str:
