@@ -4,10 +4,13 @@ import { redraw } from "../charts.js";
 import { renew } from "../live.js";
 import { sure } from "./alerting_sure.js";
 
+const REST_MS = 300; // a browser takes an address only so often
+
 export function startThreshold(tell) {
   const figure = document.getElementById("tradeoff");
   const slider = document.getElementById("threshold");
   if (!figure || !slider) return;
+  let timer = 0;
   let figures = JSON.parse(figure.dataset.figures);
   const capacity = document.getElementById("capacity");
   const use = document.getElementById("use");
@@ -35,6 +38,8 @@ export function startThreshold(tell) {
       ? "At no threshold here could the team take all of them."
       : `From ${figures.words[place].high} on the team can take all of them.`);
     draw({ capacity: most });
+    clearTimeout(timer);
+    timer = setTimeout(keepAddress, REST_MS);
   }
 
   function keepAddress() {
@@ -46,7 +51,6 @@ export function startThreshold(tell) {
   slider.closest("p").hidden = false;
   slider.addEventListener("input", showThreshold);
   capacity.addEventListener("input", showCapacity);
-  capacity.addEventListener("change", keepAddress);
   capacity.form.addEventListener("submit", (event) => event.preventDefault());
   if (use) {
     use.addEventListener("click", () => useIt(figures, Number(slider.value), tell));
