@@ -125,22 +125,26 @@ def _words(each: Tried) -> dict[str, str]:
         "interval": interval,
         "decided": f"{each.decided:,} decided of {each.alerts:,}",
         "repeats": f"{each.repeats:,} of {each.alerts:,}",
+        "sentence": _sentence(each),
         "lead": "none" if each.lead_days is None else f"{each.lead_days:.1f} days",
     }
 
 
 def _rate(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 0.1 or value == 0 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}" if value >= 0.1 else f"{value:.2f}"
+
+
+def _sentence(each: Tried) -> str:
+    if not each.alerts:
+        return "no alerts"
+    right = "none of them is decided yet"
+    if each.precision is not None:
+        right = f"{percent(each.precision)} of the {each.decided:,} that are decided came true"
+    return f"{_rate(each.alerts_per_day)} alerts a day; {right}"
 
 
 def _says(found: Sweep, at: int) -> str:
-    now = found.tried[at]
-    right = (
-        "none of them is decided yet"
-        if now.precision is None
-        else f"{percent(now.precision)} of those decided came true"
-    )
-    return f"At {share(now.high)}, as it is now, {_rate(now.alerts_per_day)} alerts a day; {right}."
+    return f"At {share(found.tried[at].high)}, as it is now: {_sentence(found.tried[at])}."
 
 
 def _fits(found: Sweep, capacity: float) -> str:

@@ -21,11 +21,12 @@ MOST_ENDPOINTS = 50
 
 @dataclass(frozen=True)
 class AttemptShown:
-    """One attempt."""
+    """One attempt; `came` says whether any answer did."""
 
     at: Moment
     result: str
     well: bool
+    came: bool
     took: str
     answer: str
 
@@ -217,7 +218,8 @@ def _delivery(delivery: Delivery, attempts: Sequence[Attempt]) -> DeliveryShown:
 
 def _attempt(attempt: Attempt) -> AttemptShown:
     well = attempt.status is not None and 200 <= attempt.status < 300
-    return AttemptShown(now_of(attempt.at_ms), _result(attempt), well, f"{attempt.duration_ms:,} ms", attempt.answer)
+    took, came = f"{attempt.duration_ms:,} ms", attempt.status is not None
+    return AttemptShown(now_of(attempt.at_ms), _result(attempt), well, came, took, attempt.answer)
 
 
 def _result(attempt: Attempt) -> str:

@@ -111,7 +111,7 @@ def of_user(user_id: str) -> str:
 
 
 def reader(view: View) -> Read:
-    """Reads the states of :data:`EVERYTHING`, :data:`DELIVERIES` and users out of Redis, in three round trips at most."""
+    """Reads the states of :data:`EVERYTHING`, :data:`DELIVERIES` and users, in three round trips at most."""
 
     def read(subjects: list[str]) -> Mapping[str, str]:
         epoch = cast("str | None", view.redis.get("churn:epoch"))

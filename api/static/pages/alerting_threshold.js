@@ -60,8 +60,7 @@ export function startThreshold(tell) {
 
 async function useIt(figures, place, tell) {
   const [now, then] = [figures.words[figures.now], figures.words[place]];
-  const said = (words) => `${words.alerts} alerts a day, of which ${words.precision} came true (${words.decided})`;
-  const text = `By the past it brings ${said(then)}. Now, at ${now.high}: ${said(now)}. Bands are set anew without an alert.`;
+  const text = `By the past it would have brought: ${then.sentence}. Now, at ${now.high}: ${now.sentence}. Bands are set anew without an alert.`;
   if (!(await sure(`Let the high band begin at ${then.high}?`, text, "Use this threshold"))) return;
   try {
     await ask("PATCH", "/v1/policy", { high: Number((figures.thresholds[place] / 100).toFixed(5)) });

@@ -190,7 +190,7 @@ class TestThreshold:
         expect(slider).to_have_attribute("aria-valuetext", re.compile("alerts a day"))
         page.get_by_role("button", name="Use this threshold").click()
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text(f"({last['decided']} decided of {last['alerts']})")
+        expect(dialog).to_contain_text(f"of the {last['decided']} that are decided came true. Now, at 50")
         dialog.get_by_role("button", name="Use this threshold").click()
         expect(page.locator("#policy-state")).to_have_attribute("data-state", "waits")
         assert get("/v1/policy").json()["changes"] == {"high": last["high"]}
