@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api import backtests, sweeps
@@ -23,20 +23,21 @@ T0 = 1_538_352_000_000
 HORIZON_MS = 14 * DAY_MS
 CLOCK_MS = T0 + 40 * DAY_MS
 POINTS = st.lists(
-    st.tuples(st.integers(0, 50 * 24), st.floats(0, 1), st.sampled_from(["low", "medium", "high", "none"])),
+    # Coarse, so that what is just enough comes up often.
+    st.tuples(st.integers(0, 100), st.integers(0, 20), st.sampled_from(["low", "medium", "high", "none"])),
     min_size=1,
     max_size=30,
 ).map(
     lambda moves: [
-        Point(T0 + hours * DAY_MS // 24, place, risk, 0.0, band)  # type: ignore[arg-type]
-        for place, (hours, risk, band) in enumerate(sorted(moves))
+        Point(T0 + halves * DAY_MS // 2, place, twentieths / 20, 0.0, band)  # type: ignore[arg-type]
+        for place, (halves, twentieths, band) in enumerate(sorted(moves))
     ]
 )
 POLICIES = st.builds(
     AlertPolicy,
     medium=st.just(0.1),
-    high=st.floats(0.1, 0.95),
-    exit_ratio=st.floats(0.1, 1),
+    high=st.integers(2, 19).map(lambda twentieths: twentieths / 20),
+    exit_ratio=st.sampled_from([0.5, 0.8, 1.0]),
     cool_down_ms=st.sampled_from([0, DAY_MS, 7 * DAY_MS]),
     outage_ms=st.just(1),
     hold_ms=st.just(0),
@@ -62,6 +63,7 @@ def alerts_of(points: Sequence[Point], policy: AlertPolicy) -> list[int]:
     return raised
 
 
+@settings(max_examples=500)
 @given(POINTS, POLICIES)
 def test_a_backtest_raises_what_the_policy_decides(points: list[Point], policy: AlertPolicy) -> None:
     found = backtest([points], policy, HORIZON_MS, CLOCK_MS)
