@@ -56,6 +56,9 @@ export function startThreshold(tell) {
     use.addEventListener("click", () => useIt(figures, Number(slider.value), tell));
   }
   noticeChange();
+  // What was moved before this ran, or what the browser has kept of an earlier visit.
+  if (Number(slider.value) !== figures.now) showThreshold();
+  if (capacity.value !== capacity.defaultValue) showCapacity();
 }
 
 async function useIt(figures, place, tell) {

@@ -188,4 +188,7 @@ if (form) {
   for (const radio of form.querySelectorAll("[name=level]")) radio.addEventListener("change", go);
   document.getElementById("all-back").addEventListener("click", allBack);
   watchForNewer();
+  // What was moved before this ran, or what the browser has kept of an earlier visit.
+  for (const lever of levers) if (lever.number.value !== lever.number.defaultValue) moved(lever);
+  if (!form.querySelector("[name=level]:checked").defaultChecked) go();
 }

@@ -213,3 +213,16 @@ def test_what_goes_wrong_is_said_and_tried_again(filled: Any, visit: Visit, scor
     expect(page.locator("#trouble")).to_be_hidden()
     assert all("429" in each for each in visitor.complaints)
     visitor.complaints.clear()
+
+
+def test_what_was_moved_before_the_script_ran_counts(filled: Any, visit: Visit, scored: Any) -> None:
+    filled.add(scored("7", HIGH))
+    visitor = visit()
+    held: list[Any] = []
+    visitor.page.route("**/pages/what_if.js", lambda route: held.append(route))  # noqa: PLW0108 (not a built-in)
+    page = visitor.page
+    page.goto(f"{visitor.url}/what-if?user=7", wait_until="commit")
+    page.get_by_role("spinbutton", name="Adverts").fill("0")
+    held[0].continue_()
+    expect(then(page).locator(".band")).to_have_text("low")
+    expect(page.get_by_role("button", name="Adverts: back to")).to_be_visible()
