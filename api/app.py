@@ -27,6 +27,7 @@ from api import (
     problems,
     ranking,
     sign_in,
+    sweeps,
     users,
     what_if,
 )
@@ -42,8 +43,8 @@ _ABOUT = "Who is likely to leave, as of the newest event, and why. Every time is
 
 _PARTS = (
     ranking, users, past, marks, what_if, least_change, forgetting,  # last: its path takes in the others
-    alert_stream, alerts, policies, backtests, events, endpoint_routes, delivery_routes, key_routes, audit_routes,
-    health, document, sign_in, *pages.PARTS,
+    alert_stream, alerts, policies, backtests, sweeps, events, endpoint_routes, delivery_routes, key_routes,
+    audit_routes, health, document, sign_in, *pages.PARTS,
 )  # fmt: skip
 
 

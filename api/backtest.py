@@ -6,11 +6,11 @@ the second one, or not at all where the risk was back by then. What came of an a
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from churn.outcomes import AlertPolicy, Band
+from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
 from churn.view import Point
 
@@ -61,6 +61,51 @@ class Outcome:
         return {day * DAY_MS: counted[day] for day in days}
 
 
+@dataclass(frozen=True)
+class Past:
+    """One user's points as a policy is tried on them, made once for however many policies.
+
+    Attributes:
+        times: event time of each point, ms, oldest first.
+        risks: of each point.
+        active: whether the user was, at each point.
+        left: event times at which the user left, ms.
+        peak: the highest risk while active, 0 for none.
+    """
+
+    times: tuple[int, ...]
+    risks: tuple[float, ...]
+    active: tuple[bool, ...]
+    left: tuple[int, ...]
+    peak: float
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> Past:
+        """Made of the points of a user, oldest first; there is at least one."""
+        times = tuple(point.as_of for point in points)
+        risks = tuple(point.p_cancel + point.p_lapse for point in points)
+        active = tuple(point.band != "none" for point in points)
+        left = tuple(at for at, before, now in zip(times, (False, *active), active, strict=False) if before and not now)
+        peak = max((risk for risk, is_active in zip(risks, active, strict=True) if is_active), default=0.0)
+        return cls(times, risks, active, left, peak)
+
+    def rose(self, policy: AlertPolicy) -> tuple[bool, ...] | None:
+        """At which points the risk had grown as fast as is worth an alert; None where the policy asks for no rise."""
+        if policy.rise <= 0:
+            return None
+        found = []
+        window: deque[tuple[int, float]] = deque()  # the lowest first, of those that are near enough in time
+        for at, risk, is_active in zip(self.times, self.risks, self.active, strict=True):
+            while window and at - window[0][0] > policy.rise_ms:
+                window.popleft()
+            found.append(bool(window) and risk - window[0][1] >= policy.rise)
+            if is_active:
+                while window and window[-1][1] >= risk:
+                    window.pop()
+                window.append((at, risk))
+        return tuple(found)
+
+
 def backtest(histories: Iterable[Sequence[Point]], policy: AlertPolicy, horizon_ms: int, clock_ms: int) -> Outcome:
     """Goes over the histories of some users.
 
@@ -70,42 +115,40 @@ def backtest(histories: Iterable[Sequence[Point]], policy: AlertPolicy, horizon_
         horizon_ms: of the model.
         clock_ms: the event clock: what is less than a horizon before it is not decided yet.
     """
-    found = Outcome()
-    for points in histories:
-        if not points:
-            continue
-        found.users += 1
-        found.first_ms = min(points[0].as_of, found.first_ms or points[0].as_of)
-        found.last_ms = max(points[-1].as_of, found.last_ms)
-        found.raised += _of_user(points, policy, horizon_ms, clock_ms)
+    return tried((Past.of(points) for points in histories if points), [policy], horizon_ms, clock_ms)[0]
+
+
+def tried(pasts: Iterable[Past], policies: Sequence[AlertPolicy], horizon_ms: int, clock_ms: int) -> list[Outcome]:
+    """The same of several policies, which differ in their thresholds only: each past is read once."""
+    found = [Outcome() for _ in policies]
+    for past in pasts:
+        rose = past.rose(policies[0]) if policies else None
+        for outcome, policy in zip(found, policies, strict=True):
+            outcome.users += 1
+            outcome.first_ms = min(past.times[0], outcome.first_ms or past.times[0])
+            outcome.last_ms = max(past.times[-1], outcome.last_ms)
+            outcome.raised += _of_user(past, rose, policy, horizon_ms, clock_ms)
     return found
 
 
-def _of_user(points: Sequence[Point], policy: AlertPolicy, horizon_ms: int, clock_ms: int) -> list[Raised]:
-    left = [point.as_of for before, point in _pairs(points) if point.band == "none" and before != "none"]
+def _of_user(
+    past: Past, rose: Sequence[bool] | None, policy: AlertPolicy, horizon_ms: int, clock_ms: int
+) -> list[Raised]:
+    """What :meth:`AlertPolicy.band` decides point by point, of which only the high band counts here."""
+    if past.peak < policy.high and rose is None:
+        return []  # most users, at most thresholds
     found: list[Raised] = []
-    band: Band | None = None
-    for place, point in enumerate(points):
-        before, band = band, policy.band(point.risk, band or "none", "lapsed" if point.band == "none" else "active")
-        rested = not found or point.as_of - found[-1].as_of >= policy.cool_down_ms
-        # The first point of a user sets the band silently, as the first score does.
-        entered = before is not None and band == "high" and before != "high"
-        if rested and (entered or (band != "none" and _rose(points, place, policy))):
-            gone = next((at for at in left if at > point.as_of), None)
-            found.append(_judged(point.as_of, gone, bool(found), horizon_ms, clock_ms))
+    left_below, was_high = policy.high * policy.exit_ratio, True  # the first point sets the band silently
+    for place, (at, risk, is_active) in enumerate(zip(past.times, past.risks, past.active, strict=True)):
+        # Before the first point there was no band to stay in.
+        is_high = is_active and (risk >= policy.high or (was_high and place > 0 and risk >= left_below))
+        entered, was_high = is_high and not was_high, is_high
+        if (entered or (rose is not None and is_active and rose[place])) and (
+            not found or at - found[-1].as_of >= policy.cool_down_ms
+        ):
+            gone = next((each for each in past.left if each > at), None)
+            found.append(_judged(at, gone, bool(found), horizon_ms, clock_ms))
     return found
-
-
-def _pairs(points: Sequence[Point]) -> Iterable[tuple[Band, Point]]:
-    return zip(["none", *(point.band for point in points)], points, strict=False)
-
-
-def _rose(points: Sequence[Point], place: int, policy: AlertPolicy) -> bool:
-    if policy.rise <= 0:
-        return False
-    now = points[place]
-    since = [each.risk for each in points[:place] if now.as_of - each.as_of <= policy.rise_ms and each.band != "none"]
-    return bool(since) and now.risk - min(since) >= policy.rise
 
 
 def _judged(as_of: int, gone: int | None, again: bool, horizon_ms: int, clock_ms: int) -> Raised:

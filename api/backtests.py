@@ -31,7 +31,8 @@ router = APIRouter(prefix="/v1/policies", tags=["policy"], dependencies=[needs("
 
 USERS = 5_000
 CHUNK = 500
-_UNDER_WAY = threading.Lock()  # each takes seconds of a processor, which all requests share
+UNDER_WAY = threading.Lock()
+"""Held while one is under way: each takes seconds of a processor, which all requests share."""
 COARSE = (
     "Points are kept every six hours and at each change of the band: a risk that rose and fell between two of them is "
     "not seen, and one point in six hours may be a few hours late. Precision counts alerts whose horizon is over."
@@ -59,22 +60,27 @@ class Backtest(BaseModel):
 @router.post("/backtest", responses=answers("invalid-request", example=examples.BACKTEST))
 def backtest_policy(context: Wired, changes: PolicyChanges) -> Backtest:
     """Tries the policy that holds now, with these changes, on the last 60 days."""
-    if not _UNDER_WAY.acquire(blocking=False):
+    if not UNDER_WAY.acquire(blocking=False):
         raise ProblemError("too-many-requests", "Another backtest is under way.", {"Retry-After": "3"})
     try:
         return _tried(context, changes)
     finally:
-        _UNDER_WAY.release()
+        UNDER_WAY.release()
 
 
 def _tried(context: Context, changes: PolicyChanges) -> Backtest:
-    policy = _policy(context, changes)
+    policy = policy_with(context, changes)
     horizon_ms = (context.view.horizon_days() or 14) * DAY_MS
-    found = backtest(_histories(context), policy, horizon_ms, context.view.clock() or 0)
-    return Backtest(medium=policy.medium, high=policy.high, of_users=context.view.books().users, **_told(found))
+    found = backtest(histories(context, USERS), policy, horizon_ms, context.view.clock() or 0)
+    return Backtest(medium=policy.medium, high=policy.high, of_users=context.view.books().users, **told(found))
 
 
-def _policy(context: Context, changes: PolicyChanges) -> AlertPolicy:
+def policy_with(context: Context, changes: PolicyChanges) -> AlertPolicy:
+    """The policy that was chosen last, with changes.
+
+    Raises:
+        ProblemError: together they are none.
+    """
     held: dict[str, Any] = json.loads(chosen_policy.read(context.view.redis) or "{}")
     given = chosen_policy.changed(held, changes.model_dump(exclude_unset=True))
     try:
@@ -89,9 +95,9 @@ def _policy(context: Context, changes: PolicyChanges) -> AlertPolicy:
     return policy
 
 
-def _histories(context: Context) -> Iterator[Sequence[Point]]:
+def histories(context: Context, users: int) -> Iterator[Sequence[Point]]:
     """The points of everybody, or of as many as are looked at: those that a scan meets first, which is no order."""
-    keys = itertools.islice(context.view.redis.scan_iter("churn:history:*", count=1000), USERS)
+    keys = itertools.islice(context.view.redis.scan_iter("churn:history:*", count=1000), users)
     while some := list(itertools.islice(keys, CHUNK)):
         pipe = context.view.redis.pipeline(transaction=False)
         for key in some:
@@ -100,7 +106,8 @@ def _histories(context: Context) -> Iterator[Sequence[Point]]:
             yield [point(text) for text in held]
 
 
-def _told(found: Outcome) -> dict[str, Any]:
+def told(found: Outcome) -> dict[str, Any]:
+    """The members of a :class:`Backtest` that tell what came of it."""
     decided = [each for each in found.raised if each.came_true is not None]
     leads = [each.lead_ms / DAY_MS for each in found.raised if each.lead_ms is not None]
     return {

@@ -198,6 +198,28 @@ BACKTEST = {
     "coarse": "Points are kept every six hours and at each change of the band.",
 }
 
+SWEEP = {
+    "medium": 0.3,
+    "high": 0.5,
+    "users": 1000,
+    "of_users": 8214,
+    "days": 60.0,
+    "tried": [
+        {
+            "high": 0.5,
+            "alerts": 160,
+            "alerts_per_day": 21.9,
+            "decided": 120,
+            "precision": 0.41,
+            "precision_from": 0.33,
+            "precision_to": 0.5,
+            "repeats": 26,
+            "lead_days": 5.2,
+        }
+    ],
+    "coarse": "Points are kept every six hours and at each change of the band.",
+}
+
 KEYS: dict[str, Any] = {
     "keys": [
         {

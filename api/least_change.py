@@ -19,15 +19,15 @@ from pydantic import BaseModel, Field
 from api import examples
 from api.access import needs
 from api.answers import answers
-from api.context import Wired
-from api.figures import SIGNALS, at_rate, figures, on_level
+from api.context import Context, Wired
+from api.figures import SIGNALS, Changes, at_rate, figures, on_level
 from api.user_answers import UserId
-from api.what_if import DISCLAIMER, Response, explainer_of, known, respond
+from api.what_if import DISCLAIMER, Question, Response, current, explainer_of, known, respond
 from churn.explain import Explainer, model_inputs
 from churn.features import NAMES, Level
 from churn.outcomes import AlertPolicy, Band
 
-router = APIRouter(prefix="/v1/users", tags=["what if"], dependencies=[needs("read")])
+router = APIRouter(prefix="/v1", tags=["what if"], dependencies=[needs("read")])
 
 FEWER = ("adverts", "errors", "thumbs_down")
 """Down to none."""
@@ -68,24 +68,55 @@ class Lever:
 
 
 @router.get(
-    "/{user_id}/least-change",
+    "/users/{user_id}/least-change",
     responses=answers("unknown-user", "model-unavailable", example=examples.LEAST_CHANGE),
 )
 def least_change(context: Wired, user_id: UserId) -> LeastChange:
     """What would be enough: adverts, errors, thumbs, playlists, friends or the plan; never registration or silence."""
     risk = known(context, user_id)
-    explainer, features = explainer_of(context, risk), risk.user.score.features
-    below = left_below(context.view.policy(explainer.version), risk.user.band)
-    changed, reachable = features, True
-    if below is not None and risk.user.score.risk >= below:
+    return sought(context, risk.user.score.features, explainer_of(context, risk), risk.user.band)
+
+
+@router.post(
+    "/users/{user_id}/least-change",
+    responses=answers("unknown-user", "invalid-request", "model-unavailable", example=examples.LEAST_CHANGE),
+)
+def least_change_from(context: Wired, user_id: UserId, question: Question) -> LeastChange:
+    """What would be enough for a user with other figures: of the band in which they would be."""
+    risk = known(context, user_id)
+    return after(context, risk.user.score.features, question.changes, explainer_of(context, risk), risk.user.band)
+
+
+@router.post("/least-change", responses=answers("invalid-request", "model-unavailable", example=examples.LEAST_CHANGE))
+def least_change_of_typical(context: Wired, question: Question) -> LeastChange:
+    """What would be enough for a typical user with other figures."""
+    explainer = current(context)
+    return after(context, explainer.reference, question.changes, explainer)
+
+
+def after(
+    context: Context, features: Mapping[str, float], changes: Changes, explainer: Explainer, before: Band = "none"
+) -> LeastChange:
+    """The least change once others have been made; without any it is that of the user as they are."""
+    changed = changes.applied(features)
+    band = before if changed == features and before != "none" else respond(context, changed, explainer, before).band
+    return sought(context, changed, explainer, band)
+
+
+def sought(context: Context, features: Mapping[str, float], explainer: Explainer, band: Band) -> LeastChange:
+    """The least change that takes somebody with some raw values out of a band."""
+    below = left_below(context.view.policy(explainer.version), band)
+    now = respond(context, features, explainer, band)
+    changed, reachable = dict(features), True
+    if below is not None and now.risk >= below:
         changed, reachable = nearest(features, explainer, below)
     return LeastChange(
-        band=risk.user.band,
+        band=band,
         below=below,
         reachable=reachable,
         changes=_moved(features, changed),
-        now=respond(context, features, explainer),
-        then=respond(context, changed, explainer),
+        now=now,
+        then=respond(context, changed, explainer, band),
         model_version=explainer.version,
     )
 

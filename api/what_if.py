@@ -33,7 +33,9 @@ class Response(BaseModel):
     risk: float
     p_cancel: float
     p_lapse: float
-    band: Band = Field(description="that somebody with this risk would be in, coming from no band")
+    band: Band = Field(
+        description="that this risk would lead to, coming from the user's band; a typical user's comes from none"
+    )
     driver: Driver | None = Field(description="what raises the risk most: which team would be told")
     reasons: list[ReasonAnswer]
     figures: dict[str, Any] = Field(description="as people say them; what can be changed")
@@ -62,16 +64,26 @@ class Question(BaseModel, extra="forbid"):
 def what_if_of_user(context: Wired, user_id: UserId, question: Question) -> WhatIf:
     """One user with other figures."""
     risk = known(context, user_id)
-    return _answer(context, risk.user.score.features, question.changes, explainer_of(context, risk))
+    return answer(context, risk.user.score.features, question.changes, explainer_of(context, risk), risk.user.band)
 
 
 @router.post("/what-if", responses=answers("invalid-request", "model-unavailable", example=examples.WHAT_IF))
 def what_if(context: Wired, question: Question) -> WhatIf:
     """A typical user with other figures."""
+    explainer = current(context)
+    return answer(context, explainer.reference, question.changes, explainer)
+
+
+def current(context: Context) -> Explainer:
+    """The model in use.
+
+    Raises:
+        ProblemError: it is not at hand.
+    """
     explainer = context.explainers.current()
     if explainer is None:
         raise ProblemError("model-unavailable", "There is no model in use whose bundle can be read.")
-    return _answer(context, explainer.reference, question.changes, explainer)
+    return explainer
 
 
 def known(context: Context, user_id: str) -> Risk:
@@ -99,13 +111,16 @@ def explainer_of(context: Context, risk: Risk) -> Explainer:
     return explainer
 
 
-def _answer(context: Context, features: Mapping[str, float], changes: Changes, explainer: Explainer) -> WhatIf:
-    now, then = (respond(context, each, explainer) for each in (features, changes.applied(features)))
+def answer(
+    context: Context, features: Mapping[str, float], changes: Changes, explainer: Explainer, before: Band = "none"
+) -> WhatIf:
+    """Before and after: what a model says of some raw values, and of the same with changes."""
+    now, then = (respond(context, each, explainer, before) for each in (features, changes.applied(features)))
     return WhatIf(now=now, then=then, difference=then.risk - now.risk, model_version=explainer.version)
 
 
-def respond(context: Context, features: Mapping[str, float], explainer: Explainer) -> Response:
-    """What a model says of some raw values, and the band by its policy."""
+def respond(context: Context, features: Mapping[str, float], explainer: Explainer, before: Band = "none") -> Response:
+    """What a model says of some raw values, and the band that follows another one by its policy."""
     p_cancel, p_lapse = explainer.chances(features)
     reasons, said = explainer.reasons(features), figures(features)
     lapsed = said["silence_days"] * DAY_MS >= explainer.horizon_days * DAY_MS
@@ -114,7 +129,7 @@ def respond(context: Context, features: Mapping[str, float], explainer: Explaine
         risk=p_cancel + p_lapse,
         p_cancel=p_cancel,
         p_lapse=p_lapse,
-        band=policy.band(p_cancel + p_lapse, "none", "lapsed" if lapsed else "active"),
+        band=policy.band(p_cancel + p_lapse, before, "lapsed" if lapsed else "active"),
         driver=main_driver(reasons),
         reasons=[ReasonAnswer(**each) for each in told(reasons)],
         figures=said,

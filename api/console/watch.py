@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
 import redis
 import structlog
+from redis.client import Pipeline
 
 from api.listeners import Listener, event
 from churn.metrics import API_WATCHERS
@@ -98,6 +99,10 @@ def _event(state: str) -> bytes:
 EVERYTHING = "everything"
 DELIVERIES = "deliveries"
 _USER = "user:"
+_ENDPOINTS = 50
+"""The newest so many are looked at."""
+_NEWEST, _FEWEST, _IN_ALL = 20, 3, 200
+"""Deliveries of each that are looked at: as many as a page shows while there are few endpoints."""
 
 
 def of_user(user_id: str) -> str:
@@ -106,26 +111,54 @@ def of_user(user_id: str) -> str:
 
 
 def reader(view: View) -> Read:
-    """Reads the states of :data:`EVERYTHING`, :data:`DELIVERIES` and users out of Redis, in one round trip or two."""
+    """Reads the states of :data:`EVERYTHING`, :data:`DELIVERIES` and users, in three round trips at most."""
 
     def read(subjects: list[str]) -> Mapping[str, str]:
         epoch = cast("str | None", view.redis.get("churn:epoch"))
         pipe = view.redis.pipeline(transaction=False)
+        ends = []
         for subject in subjects:
-            if subject == EVERYTHING:
-                pipe.hmget(f"churn:books:{epoch}", "scores", "stale", "users")
-                pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding")
-            elif subject == DELIVERIES:
-                pipe.mget("churn:deliveries:place", "churn:alerts:sequence")
-                pipe.get("churn:policy-chosen")
-            else:
-                user_id = subject.removeprefix(_USER)
-                pipe.hmget(f"churn:user:{user_id}", "epoch", "version", "band", "model_version")
-                pipe.hvals(f"churn:marks:{user_id}")
+            _ask(pipe, subject, epoch)
+            ends.append(len(pipe))
         found = pipe.execute(raise_on_error=False)
-        return {subject: _state(epoch, *found[2 * place : 2 * place + 2]) for place, subject in enumerate(subjects)}
+        states = {subject: found[begin:end] for subject, begin, end in zip(subjects, [0, *ends], ends, strict=False)}
+        if DELIVERIES in states:
+            states[DELIVERIES] += _deliveries(view.redis, states[DELIVERIES][-1])
+        return {subject: _state(epoch, *held) for subject, held in states.items()}
 
     return read
+
+
+def _ask(pipe: Pipeline, subject: str, epoch: str | None) -> None:
+    """What another state of a subject can be told by."""
+    if subject == EVERYTHING:
+        pipe.hmget(f"churn:books:{epoch}", ["scores", "stale", "users"])
+        pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding")
+    elif subject == DELIVERIES:
+        pipe.mget("churn:policy-chosen", "churn:policy-applied", "churn:rebanding")
+        pipe.hgetall("churn:policy")
+        pipe.zrevrange("churn:endpoints", 0, _ENDPOINTS - 1)
+    else:
+        user_id = subject.removeprefix(_USER)
+        pipe.hmget(f"churn:user:{user_id}", ["epoch", "version", "band", "model_version"])
+        pipe.hvals(f"churn:marks:{user_id}")
+
+
+def _deliveries(client: redis.Redis, endpoints: Sequence[str]) -> list[object]:
+    """Of each endpoint how many wait, which are due first, and how the newest are: a try, or a replay, moves one of
+    these. Bounded, however many deliveries there are."""
+    most = max(_FEWEST, min(_NEWEST, _IN_ALL // max(1, len(endpoints))))
+    pipe = client.pipeline(transaction=False)
+    for endpoint in endpoints:
+        pipe.hvals(f"churn:endpoint:{endpoint}")
+        pipe.zcard(f"churn:queue:{endpoint}")
+        pipe.zrange(f"churn:queue:{endpoint}", 0, most - 1, withscores=True)
+        # In the order of creation; what is read through the patterns is of each.
+        pipe.sort_ro(
+            f"churn:deliveries:{endpoint}", by="nosort", desc=True, start=0, num=most,
+            get=["#", *(f"churn:delivery:*->{name}" for name in ("state", "tries", "due_ms", "ended_ms"))],
+        )  # fmt: skip
+    return list(pipe.execute(raise_on_error=False))
 
 
 def _state(*found: object) -> str:

@@ -272,7 +272,7 @@ class TestBacktest:
 
     @pytest.mark.servers
     def test_one_at_a_time(self, filled: Any, served: Any) -> None:
-        with backtests._UNDER_WAY:
+        with backtests.UNDER_WAY:
             answer = served.client.post("/v1/policies/backtest", json={})
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
         assert served.client.post("/v1/policies/backtest", json={}).status_code == 200
