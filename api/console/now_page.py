@@ -87,7 +87,7 @@ def read(context: Context, pace: Pace, clock_ms: int, model: str) -> Standing:
     is_at_risk = now.bands["high"] + now.bands["medium"] > 0
     drivers = drivers_of(context) if is_at_risk else None
     return Standing(
-        shares=shares(now.bands, sizes_then),
+        shares=shares(now.bands, sizes_then, before),
         high=now.bands["high"],
         ranked=ranked,
         horizon_days=horizon_days,
