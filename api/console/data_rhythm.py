@@ -81,11 +81,12 @@ def _means(days: Sequence[Day]) -> list[float] | None:
 def _cell(weekday: int, hour: int, mean: float | None, full: float) -> Cell:
     share = (mean or 0.0) / full
     told = "nothing came yet" if mean is None else f"{_mean(mean)} events an hour"
+    filled = round(100 * share)
     return Cell(
         x=round(hour * _CELL, 3),
         width=round(_CELL * 0.88, 3),
-        y=round(100 - 100 * share, 1),
-        height=round(100 * share, 1),
+        y=100 - filled,
+        height=filled,
         opacity=round(0.45 + 0.55 * share, 2),
         words=f"{WEEKDAYS[weekday]} {hour}:00 to {hour + 1}:00 UTC: {told}",
     )
