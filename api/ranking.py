@@ -49,6 +49,9 @@ class Filters(BaseModel):
     mark: Literal["snoozed", "acknowledged", "none"] | None = Field(None, description="only who has this mark, or none")
     limit: int | None = Field(None, ge=1, le=1000, description="at most so many; 50, or all in CSV")
     cursor: Cursor = None
+    format: Literal["json", "csv"] | None = Field(
+        None, description="of the answer, for a link, which cannot send a header; by default what Accept asks for"
+    )
 
     def fits(self, risk: Risk) -> bool:
         """Whether a user is wanted; the band is taken care of by the ranking itself."""
@@ -75,7 +78,7 @@ def ranked_users(
 ) -> Response:
     """Active users, highest risk first."""
     place = cursors.read(filters.cursor, float, str) if filters.cursor else None
-    if "text/csv" in accept:
+    if filters.format == "csv" or (filters.format is None and "text/csv" in accept):
         rows = _csv(context, filters, place, filters.limit or sys.maxsize)
         headers = {"Content-Disposition": 'attachment; filename="users.csv"'}
         return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)

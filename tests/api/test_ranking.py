@@ -120,3 +120,12 @@ class TestCSV:
         [row] = self._rows(get)
         assert row["user_id"].removeprefix("'") == user_id
         assert not row["user_id"].lstrip().startswith(("=", "+", "-", "@"))
+
+    def test_a_link_asks_for_it_without_a_header(self, filled: Any, get: Any, score: Any) -> None:
+        filled.add(score("7", p_cancel=0.6), score("8"))
+        answer = get("/v1/users?band=high&format=csv")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert [row["user_id"] for row in csv.DictReader(io.StringIO(answer.text))] == ["7"]
+        json_wanted = get("/v1/users?format=json", headers={"Accept": "text/csv"})
+        assert ids(json_wanted) == ["7", "8"]
+        assert get("/v1/users?format=xml").status_code == 422

@@ -1,0 +1,36 @@
+"""Times and intervals in words, in UTC, where there is no room for more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def day(time_ms: int, year: bool = False) -> str:
+    """A day: `3 Oct`, with the year `3 Oct 2018`."""
+    moment = _at(time_ms)
+    return f"{moment.day} {moment:%b %Y}" if year else f"{moment.day} {moment:%b}"
+
+
+def between(since_ms: int, until_ms: int) -> str:
+    """An interval: `between 3 and 5 Oct`, within one day `on 3 Oct, 08:00 to 14:00`."""
+    first, last = _at(since_ms), _at(until_ms)
+    if first.date() == last.date():
+        return f"on {day(since_ms)}, {first:%H:%M} to {last:%H:%M}"
+    if first.year != last.year:
+        return f"between {day(since_ms, year=True)} and {day(until_ms, year=True)}"
+    if first.month != last.month:
+        return f"between {day(since_ms)} and {day(until_ms)}"
+    return f"between {first.day} and {day(until_ms)}"
+
+
+def lasting(span_ms: int) -> str:
+    """How long something lasted: `3 days`, below two days `26 hours`."""
+    hours = span_ms / 3_600_000
+    count, unit = (round(hours / 24), "day") if hours >= 48 else (round(hours), "hour")
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
+def _at(time_ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=time_ms)
