@@ -119,6 +119,7 @@ def running(settings: Settings, wall: Wall, port: int = 0) -> Iterator[Served]:
                 yield Served(client, context, wall, settings.models)
             finally:
                 server.should_exit = True
+                context.end_streams()  # as `churn serve` does: they have no end of their own
                 client.close()
                 thread.join(timeout=10)
 

@@ -93,9 +93,8 @@ def test_what_somebody_marks_stays_under_their_hand(filled: Filled, visit: Visit
     page = visit().go("/users")
     cell = row(page, "7").locator(RISK)
     cell.evaluate("element => document.getSelection().selectAllChildren(element)")
-    filled.add(make_score("7", version=2, p_cancel=0.4))
-    renewed = page.wait_for_response(lambda answer: "fragment=1" in answer.url)
-    assert "45.0" in renewed.text()
+    with page.expect_response(lambda answer: "fragment=1" in answer.url and "45.0" in answer.text()):
+        filled.add(make_score("7", version=2, p_cancel=0.4))
     expect(cell).to_contain_text("15.0")
     page.evaluate("document.getSelection().removeAllRanges()")
     filled.add(make_score("7", version=3, p_cancel=0.5))
