@@ -21,6 +21,11 @@ class Asked(Filters):
     q: str = Field("", max_length=256)
     fragment: bool = False
 
+    @property
+    def narrows(self) -> bool:
+        """Whether there is a filter for which users have to be looked through; there is a ranking of each band."""
+        return bool(self.driver or self.level or self.mark)
+
     @model_validator(mode="before")
     @classmethod
     def _without_what_is_empty(cls, given: Any) -> Any:

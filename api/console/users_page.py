@@ -14,13 +14,14 @@ from api import ranking
 from api.console.search import LOOKED_AT, ids_containing
 from api.console.shell import PageRoute, Shown
 from api.console.user_filters import Asked, Chip, address, chips, chosen, selects
+from api.console.user_finding import TOLD_S, found_by, look_up
 from api.console.user_rows import Row, row
 from api.console.watch import EVERYTHING
 from api.context import Context, Wired
 from api.risks import Risk
 
 SHOWN = 50
-MATCHES = 2000
+MATCHES = 500
 """Users whose id contains what is searched, of whom it is looked up whether they pass the filters."""
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -60,22 +61,24 @@ def page(shell: Shown, context: Wired, asked: Annotated[Asked, Query()]) -> Resp
         if exact:
             return RedirectResponse(f"/users/{quote(exact[0], safe='')}", 303)
     listing = _searched(context, asked) if asked.q.strip() else _listed(context, asked)
-    return shell.show("users.html", watch=EVERYTHING, asked=asked, selects=selects(asked), listing=listing)
+    # To look through thousands for the few of a later page once a second is too much: it is told once.
+    watch = "" if asked.cursor and asked.narrows else EVERYTHING
+    return shell.show("users.html", watch=watch, asked=asked, selects=selects(asked), listing=listing)
 
 
 def _listed(context: Context, asked: Asked) -> Listing:
-    place = cursors.read(asked.cursor, float, str) if asked.cursor else None
-    risks, following = ranking.page(context, asked, place, SHOWN)
-    held = chosen(asked)
-    note = ""
+    risks, following, age_s = found_by(context, asked, SHOWN)
+    held, notes = chosen(asked), []
     if following is not None and len(risks) < SHOWN:
-        note = f"{ranking.LOOKED_AT:,} users were looked at for this page. The next one goes on from there."
+        notes.append(f"{ranking.LOOKED_AT:,} users were looked at for this page. The next one goes on from there.")
+    if age_s >= TOLD_S:
+        notes.append(f"These users were looked for {age_s:.0f} seconds ago; their figures are new.")
     return _listing(
         context,
         asked,
         risks,
         says=_counted(context, asked, risks, following is not None),
-        note=note,
+        note=" ".join(notes),
         next=None if following is None else address(held, cursor=cursors.written(*following)),
         first=address(held) if asked.cursor else None,
         csv=address(held, "/v1/users", format="csv"),
@@ -84,27 +87,18 @@ def _listed(context: Context, asked: Asked) -> Listing:
 
 def _searched(context: Context, asked: Asked) -> Listing:
     found = ids_containing(context.view.redis, asked.q.strip(), asked.band)
-    narrowed = bool(asked.driver or asked.level or asked.mark)
-    looked_up = found.user_ids[: MATCHES if narrowed else SHOWN]
-    risks = [risk for risk in _look_up(context, looked_up) if asked.fits(risk)]
-    count = len(risks) if narrowed else len(found.user_ids)
+    looked_up = found.user_ids[: MATCHES if asked.narrows else SHOWN]
+    risks = [risk for risk in look_up(context, looked_up) if asked.fits(risk)]
+    count = len(risks) if asked.narrows else len(found.user_ids)
     notes = []
     if not found.whole:
         notes.append(f"Only about {LOOKED_AT:,} ids were looked at: write the whole id to be sure.")
-    if narrowed and len(found.user_ids) > MATCHES:
+    if asked.narrows and len(found.user_ids) > MATCHES:
         notes.append(f"Of {len(found.user_ids):,} ids that contain this, {MATCHES:,} were looked at.")
     if not risks:
         notes.append("Whoever has cancelled or lapsed is not ranked, and is found by the whole id.")
     says = f"{count:,} found" if count <= SHOWN else f"{SHOWN} of {count:,} found"
     return _listing(context, asked, risks[:SHOWN], says=says if risks else "", note=" ".join(notes))
-
-
-def _look_up(context: Context, user_ids: list[str]) -> list[Risk]:
-    found: list[Risk] = []
-    for begin in range(0, len(user_ids), ranking.CHUNK):
-        some = context.risks.look_up(user_ids[begin : begin + ranking.CHUNK])
-        found += [risk for risk in some if risk is not None]
-    return found
 
 
 def _listing(context: Context, asked: Asked, risks: list[Risk], **told: Any) -> Listing:
@@ -123,7 +117,7 @@ def _counted(context: Context, asked: Asked, risks: list[Risk], more: bool) -> s
     """How many are listed of how many: places, where all of a band are listed, else only what is known."""
     if not risks:
         return ""
-    if asked.driver or asked.level or asked.mark:
+    if asked.narrows:
         if asked.cursor is None and not more:
             return f"{len(risks):,} in all"
         return f"{len(risks):,} on this page{', and more follow' if more else ', the last one'}"
@@ -150,7 +144,7 @@ def _nobody(asked: Asked, more: bool) -> str:
         return "Nobody more fits."
     if asked.q.strip():
         return f"No ranked user's id contains “{asked.q.strip()}”."
-    if asked.driver or asked.level or asked.mark:
+    if asked.narrows:
         return "Nobody fits these filters now."
     if asked.band:
         return f"Nobody is in the {asked.band} band now."

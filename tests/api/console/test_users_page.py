@@ -181,3 +181,29 @@ def test_a_narrow_screen_shows_each_user_as_a_block(filled: Any, visit: Visit, s
     expect(page.locator(".people .risk").nth(1)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.get_by_role("row").nth(1).get_by_role("cell")).to_have_count(8)
+
+
+def test_what_takes_long_is_not_looked_for_each_time_and_its_age_is_told(
+    filled: Any, served: Any, get: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.add(score("7", level="free"))
+    looked = []
+    page, now_s = ranking.page, [0.0]
+
+    def slow(*given: Any) -> Any:
+        looked.append(now_s[0])
+        now_s[0] += 0.5
+        return page(*given)
+
+    monkeypatch.setattr(ranking, "page", slow)
+    monkeypatch.setattr("api.console.user_finding.time.perf_counter", lambda: now_s[0])
+    monkeypatch.setattr(served.context.remembered, "_clock", lambda: now_s[0])
+    assert ids(get("/users?level=free").text) == ["7"]
+    now_s[0] += 9.0
+    filled.add(score("7", version=2, p_cancel=0.7, level="free"), score("8", level="free"))
+    html = get("/users?level=free").text
+    assert (len(looked), ids(html)) == (1, ["7"])
+    assert "looked for 9 seconds ago" in html
+    assert "75.0" in html
+    now_s[0] += 1.0
+    assert ids(get("/users?level=free").text) == ["7", "8"]
