@@ -15,6 +15,7 @@ from api.context import Context, Wired
 from api.problems import ProblemError
 from api.times import Instant, rfc3339
 from api.user_answers import ReasonAnswer, Timestamp, UserId, told
+from churn.features import NAMES
 from churn.outcomes import Band
 from churn.view import Moment, Point
 
@@ -118,7 +119,8 @@ def history(
 def moves(context: Context, moments: list[Moment]) -> list[Move]:
     """The changes between neighbouring moments, each as the later one's model sees both; the largest first."""
     found = []
-    for before, after in pairwise(moments):
+    # One that another release kept may lack features of this one.
+    for before, after in pairwise(moment for moment in moments if len(moment.features) == len(NAMES)):
         explainer = context.explainers.of(after.model_version)
         if explainer is not None:
             start, end = explainer.risks([before.features, after.features])

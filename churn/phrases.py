@@ -36,7 +36,10 @@ def telling(values: Matrix, others: Matrix) -> NDArray[np.intp]:
 
 
 def phrase(feature: Feature, value: float, other: float, beside: str) -> str:
-    """A figure and what it is compared with, such as `2.6 adverts a day lately; typical 0.4`.
+    """A figure and what it is compared with.
+
+    Such as `2.6 adverts a day lately; typical 0.4`, `no adverts lately; typical 3.4 a day` or `silent for 40 minutes;
+    typical 2.1 days`.
 
     Args:
         feature: what the values are of.
@@ -44,7 +47,16 @@ def phrase(feature: Feature, value: float, other: float, beside: str) -> str:
         other: the one to compare with.
         beside: what that is called: `typical`, `before`.
     """
-    return f"{_said(feature, value)}; {beside} {_number(feature, other)}"
+    if feature.kind == "silence":
+        return f"silent for {_lasting(feature, value)}; {beside} {_lasting(feature, other)}"
+    number, compared = _number(feature, value), _number(feature, other)
+    if feature.kind != "decayed_sum":
+        said = f"on the {number} plan" if feature.kind == "level" else f"registered {number} days ago"
+        return f"{said}; {beside} {compared}"
+    against = "none" if compared in _NOTHING else compared
+    if number in _NOTHING:
+        return f"no {feature.unit} {_span(feature)}; {beside} {against}{'' if against == 'none' else ' a day'}"
+    return f"{number} {feature.unit} a day {_span(feature)}; {beside} {against}"
 
 
 def _scale(feature: Feature) -> float:
@@ -57,17 +69,7 @@ def _scale(feature: Feature) -> float:
 _SCALE = {feature.name: _scale(feature) for feature in FEATURES}
 _LONGEST_FIRST = np.argsort([-feature.half_life_days for feature in FEATURES], kind="stable")
 _SCALES = np.array([_SCALE[FEATURES[place].name] for place in _LONGEST_FIRST])
-
-
-def _said(feature: Feature, value: float) -> str:
-    number = _number(feature, value)
-    if feature.kind == "decayed_sum":
-        return f"{number} {feature.unit} a day {_span(feature)}"
-    if feature.kind == "level":
-        return f"on the {number} plan"
-    if feature.kind == "tenure":
-        return f"registered {number} days ago"
-    return f"silent for {number} days"
+_NOTHING = ("0.0", "0.00")
 
 
 def _span(feature: Feature) -> str:
@@ -77,5 +79,17 @@ def _span(feature: Feature) -> str:
 def _number(feature: Feature, value: float) -> str:
     if feature.kind == "level":
         return "paid" if value >= 0.5 else "free"
-    figure = value * _SCALE[feature.name]
+    return _in_digits(value * _SCALE[feature.name])
+
+
+def _lasting(feature: Feature, value: float) -> str:
+    """A silence in the largest unit that it fills."""
+    days = value * _SCALE[feature.name]
+    for unit, of_a_day in (("days", 1), ("hours", 24), ("minutes", 1440)):
+        if days * of_a_day >= 1:
+            return f"{_in_digits(days * of_a_day)} {unit}"
+    return "less than a minute"
+
+
+def _in_digits(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 10 else f"{figure:.1f}" if figure >= 0.1 or figure == 0 else f"{figure:.2f}"

