@@ -140,13 +140,12 @@ export function keepLive() {
     source?.close();
     source = new EventSource(`/live?watch=${encodeURIComponent(watch)}`);
     source.addEventListener("changed", changed);
-    source.addEventListener("open", () => {
-      if (lostAt) renew(); // what has changed meanwhile
-    });
     source.addEventListener("error", () => {
-      lost();
+      // Whether the server is gone, or waits itself, shows when it is asked; until it tells of changes again, every
+      // attempt to listen asks.
+      changed();
       // One that was refused does not try again by itself.
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || listen(), AGAIN_MS);
     });
   };
   // A page that nobody sees asks for nothing, and is new again when it is looked at.
