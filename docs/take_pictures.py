@@ -56,13 +56,14 @@ def main() -> None:
 
 
 def first_user(facts: dict[str, str]) -> str:
-    """Somebody with an alert, or whoever is at the highest risk."""
+    """Somebody with an alert, best one who may cancel: such people do much; or whoever is at the highest risk."""
     headers = {"Authorization": f"Bearer {facts['api_key']}"}
-    for path in ("v1/alerts?limit=1", "v1/users?limit=1"):
+    for path in ("v1/alerts?limit=200", "v1/users?limit=1"):
         with urlopen(Request(facts["url"] + path, headers=headers), timeout=10) as answer:  # noqa: S310 (our own)
             found = next(iter(json.load(answer).values()))
         if found:
-            return quote(found[0]["user_id"], safe="")
+            chosen = next((each for each in found if each.get("outcome") == "cancel"), found[0])
+            return quote(chosen["user_id"], safe="")
     raise SystemExit("Nobody has a score yet: try again in a minute.")
 
 
@@ -86,17 +87,24 @@ class signed_in:  # noqa: N801 (a context manager)
         self._held.close()
 
 
+# Charts and pictures come when they come near: the page is walked through once. Its parts may be renewed meanwhile.
+_WALK = """async () => {
+  for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight / 2) {
+    scrollTo(0, y);
+    await new Promise(resolve => setTimeout(resolve, 60));
+  }
+  scrollTo(0, 0);
+}"""
+_DRAWN = """() => [...document.querySelectorAll("figure[data-chart] > .plot")]
+    .every(plot => plot.hidden || plot.classList.contains("js-plotly-plot"))
+    && [...document.images].every(image => image.complete)"""
+
+
 def taken(page: Page, url: str, path: str, *, whole: bool) -> bytes:
     """A picture of a page whose charts have been drawn."""
     page.goto(url.rstrip("/") + path)
-    for figure in page.locator("figure[data-chart]").all():
-        figure.scroll_into_view_if_needed()
-        figure.locator(".plot").wait_for(state="attached")
-        page.wait_for_function(
-            "plot => plot.classList.contains('js-plotly-plot') || plot.hidden",
-            arg=figure.locator(".plot").element_handle(),
-        )
-    page.evaluate("scrollTo(0, 0)")
+    page.evaluate(_WALK)
+    page.wait_for_function(_DRAWN)
     return page.screenshot(full_page=whole)
 
 

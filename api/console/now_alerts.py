@@ -12,7 +12,7 @@ from churn.settings import DAY_MS
 from churn.spread import HOUR_MS
 from churn.view import View
 
-SHOWN = 12
+SHOWN = 8
 AT_ONCE = 250
 MOST = 1000
 """Alerts looked at for the count of the day."""

@@ -79,7 +79,7 @@ def points(difference: float) -> str:
     """A difference of risks with its sign, such as `+23 points`."""
     rounded = round(difference * 100)
     if rounded == 0:
-        return "no difference" if abs(difference) < 0.0005 else "less than a point"
+        return "no difference" if abs(difference) < 0.0005 else "under a point"
     sign = "+" if rounded > 0 else "\N{MINUS SIGN}"
     return f"{sign}{abs(rounded)} point{'' if abs(rounded) == 1 else 's'}"
 

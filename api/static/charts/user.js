@@ -16,7 +16,7 @@ export function risk(figures, theme) {
       ...(hasLanes ? events(figures, theme, row) : []),
     ],
     layout: {
-      margin: { l: 8, r: figures.bands.length ? 58 : 8, t: 8, b: 8 },
+      margin: { l: 8, r: figures.bands.length ? 4.6 * theme.layout.font.size : 8, t: 8, b: 8 },
       xaxis: { ...theme.axis, type: "date", anchor: hasLanes ? "y2" : "y", showgrid: true, range: span(figures) },
       yaxis: { ...theme.axis, domain: [low, 1], rangemode: "tozero", ticksuffix: "\u202f%", nticks: 5, range: [0, top(figures)] },
       yaxis2: {

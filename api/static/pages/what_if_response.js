@@ -10,7 +10,7 @@ const written = (value) => String(Number(value.toFixed(value < 1 ? 2 : value < 1
 
 export function points(difference) {
   const rounded = Math.round(difference * 100);
-  if (rounded === 0) return Math.abs(difference) < 0.0005 ? "no difference" : "less than a point";
+  if (rounded === 0) return Math.abs(difference) < 0.0005 ? "no difference" : "under a point";
   const size = Math.abs(rounded);
   return `${rounded > 0 ? "+" : "\u2212"}${size} point${size === 1 ? "" : "s"}`;
 }
