@@ -260,7 +260,7 @@ def test_what_comes_is_shown_without_a_reload(filled: Any, visit: Visit, scored:
     expect(page.locator("#pages figcaption")).to_contain_text("Home comes most often, 5 times")
     expect(page.locator("#days-table")).to_have_attribute("open", "")
     assert page.evaluate("window.kept")
-    expect(page.locator("#rhythm-hours")).to_contain_text("6")
+    expect(page.locator("#rhythm-figures")).to_contain_text("6")
     expect(page.locator("#rhythm summary")).to_be_focused()
 
 

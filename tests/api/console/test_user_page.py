@@ -206,12 +206,11 @@ class TestActing:
         filled.add(scored("7"))
         visitor = visit()
         page = visitor.go("/users/7")
-        filled.view.redis.delete("churn:user:7", "churn:features:7")
+        page.get_by_label("Note").evaluate("input => input.removeAttribute('maxlength')")
+        page.get_by_label("Note").fill("a" * 5000)
         page.get_by_role("button", name="Snooze").click()
-        expect(page.locator("#mark output, [data-name=unknown-user]").first).to_contain_text(
-            "No score is known of user 7"
-        )
-        visitor.complaints.clear()  # of the answer 404
+        expect(page.locator("#mark output")).to_contain_text("note: String should have at most")
+        visitor.complaints.clear()  # of the answer 422
 
     def test_whoever_may_only_read_sees_no_button_and_why(self, filled: Any, visit: Visit, scored: Any) -> None:
         filled.add(scored("7"))
