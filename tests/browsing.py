@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 # As root there is no sandbox to be had; and nothing of its own may go out into the network.
 _ARGUMENTS = (
@@ -16,7 +16,9 @@ _ARGUMENTS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 
-PATIENCE_MS = 10_000
+PATIENCE_MS = 20_000
+"""On two cores something else may be under way: how fast pages are, other tests say."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def missing(package: str, what_for: str) -> None:
