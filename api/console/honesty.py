@@ -112,7 +112,10 @@ def of(context: Context) -> Honesty | None:
     Raises:
         redis.RedisError: Redis does not serve.
     """
-    return context.remembered.get("honesty", KEEP_S, lambda: _find(context)).value
+    known = context.remembered.get("honesty", KEEP_S, lambda: _find(context)).value
+    if known is None:
+        context.remembered.forget("honesty")  # the first scores are not kept waiting
+    return known
 
 
 def _find(context: Context) -> Honesty | None:
