@@ -31,6 +31,8 @@ router = APIRouter(prefix="/v1/policies", tags=["policy"], dependencies=[needs("
 
 USERS = 5_000
 CHUNK = 500
+PAST_MS = 60 * DAY_MS
+"""As `churn/view_history.lua` keeps the points of whoever is scored."""
 UNDER_WAY = threading.Lock()
 """Held while one is under way: each takes seconds of a processor, which all requests share."""
 COARSE = (
@@ -96,12 +98,16 @@ def policy_with(context: Context, changes: PolicyChanges) -> AlertPolicy:
 
 
 def histories(context: Context, users: int) -> Iterator[Sequence[Point]]:
-    """The points of everybody, or of as many as are looked at: those that a scan meets first, which is no order."""
+    """The last 60 days of everybody, or of as many as are looked at: those that a scan meets first, which is no order.
+
+    Of those who have left older points are kept; of those days there would be nobody who is still there.
+    """
+    since_ms = (context.view.clock() or 0) - PAST_MS
     keys = itertools.islice(context.view.redis.scan_iter("churn:history:*", count=1000), users)
     while some := list(itertools.islice(keys, CHUNK)):
         pipe = context.view.redis.pipeline(transaction=False)
         for key in some:
-            pipe.zrange(key, 0, -1)
+            pipe.zrangebyscore(key, since_ms, "+inf")
         for held in pipe.execute():
             yield [point(text) for text in held]
 

@@ -85,15 +85,16 @@ def sweep(context: Context, wanted: SweepWanted) -> Sweep:
         detail = f"thresholds: The medium band begins at {policy.medium:g}; the high one cannot begin below it."
         raise ProblemError("invalid-request", detail)
     horizon_ms = (context.view.horizon_days() or 14) * DAY_MS
-    pasts = [Past.of(points) for points in histories(context, USERS) if points]
+    held = list(histories(context, USERS))
+    pasts = [Past.of(points) for points in held if points]
     of_users = context.view.books().users
     thresholds = chosen or spread(pasts, policy)
     outcomes = swept(pasts, policy, thresholds, horizon_ms, context.view.clock() or 0)
-    return _answer(policy, thresholds, outcomes, max(of_users, len(pasts)))
+    return _answer(policy, thresholds, outcomes, len(held), max(of_users, len(held)))
 
 
-def _answer(policy: AlertPolicy, thresholds: list[float], outcomes: list[Outcome], of_users: int) -> Sweep:
-    users, days = outcomes[0].users, outcomes[0].days
+def _answer(policy: AlertPolicy, thresholds: list[float], outcomes: list[Outcome], users: int, of_users: int) -> Sweep:
+    days = outcomes[0].days
     scale = of_users / users if users else 1.0
     tried = [_tried(high, outcome, scale) for high, outcome in zip(thresholds, outcomes, strict=True)]
     return Sweep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,10 +149,11 @@ def _says(found: Sweep, at: int) -> str:
 
 
 def _fits(found: Sweep, capacity: float) -> str:
-    enough = next((each for each in found.tried if each.alerts_per_day <= capacity), None)
-    if enough is None:
+    # A lower threshold may bring fewer alerts: who is above it all along enters it never.
+    enough = list(itertools.takewhile(lambda each: each.alerts_per_day <= capacity, reversed(found.tried)))
+    if not enough:
         return "At no threshold here could the team take all of them."
-    return f"From {share(enough.high)} on the team can take all of them."
+    return f"From {share(enough[-1].high)} on the team can take all of them."
 
 
 def _told(found: Sweep, age_s: float) -> str:

@@ -32,7 +32,7 @@ class Share:
     change: str
 
 
-def shares(sizes: Mapping[Band, int], before: Mapping[Band, int] | None, since: str) -> list[Share]:
+def shares(sizes: Mapping[Band, int], before: Mapping[Band, int] | None, since: str = "") -> list[Share]:
     """The bands in the order of the bar.
 
     Args:

@@ -13,7 +13,7 @@ from api.console.data_letters import letters
 from api.console.data_rhythm import rhythm
 from api.console.moments import Moment, now_of
 from api.console.shell import PageRoute, Shown
-from api.console.watch import EVERYTHING
+from api.console.watch import INCOMING
 from api.context import Context, Wired
 from churn.tally_reader import Tally, read
 
@@ -49,7 +49,7 @@ def page(shell: Shown, context: Wired) -> Response:
     there = any(day.events for day in days)
     return shell.show(
         "data.html",
-        watch=EVERYTHING,
+        watch=INCOMING,
         per_second=context.settings.publish.tally_per_second,
         tally=tally,
         head=_head(tally, context.settings.publish.tally_per_second) if tally and there else None,

@@ -79,6 +79,8 @@ def of(context: Context, model: Bundle) -> Drift | None:
     if known is not None and known.version != model.version:
         context.remembered.forget("drift")
         known = context.remembered.get("drift", KEEP_S, lambda: _find(context, model)).value
+    if known is None:
+        context.remembered.forget("drift")  # the first scores are not kept waiting
     return known
 
 

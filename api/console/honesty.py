@@ -6,7 +6,7 @@ cancelled or lapsed. They are kept every six hours and at each change of the ban
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,6 +20,9 @@ from churn.outcomes import Band
 from churn.settings import DAY_MS
 from churn.view_records import point
 
+POINTS_KEPT_DAYS = 60
+"""As `churn/view_history.lua` keeps them of whoever is scored. Of those who have left, older ones stay, and are not
+counted: among scores of that time there would be nobody's who is still there."""
 USERS = 2_000
 KEEP_S = 300.0
 BINS = 10
@@ -112,7 +115,10 @@ def of(context: Context) -> Honesty | None:
     Raises:
         redis.RedisError: Redis does not serve.
     """
-    return context.remembered.get("honesty", KEEP_S, lambda: _find(context)).value
+    known = context.remembered.get("honesty", KEEP_S, lambda: _find(context)).value
+    if known is None:
+        context.remembered.forget("honesty")  # the first scores are not kept waiting
+    return known
 
 
 def _find(context: Context) -> Honesty | None:
@@ -196,7 +202,9 @@ def judge(pasts: Iterable[Past], horizon_ms: int, clock_ms: int) -> Judged:
 def _add(told: Judged, code: int, past: Past) -> None:
     # Only what is counted is read in full: a user may have some hundred points.
     times = [int(text[1 : text.index(",")]) for text in past.points]
-    gone = [text.endswith(_GONE) for text in past.points]
+    begin = bisect_left(times, told.clock_ms - POINTS_KEPT_DAYS * DAY_MS)
+    points, times = past.points[begin:], times[begin:]
+    gone = [text.endswith(_GONE) for text in points]
     if not all(gone):
         first_ms = times[gone.index(False)]
         told.first_ms = first_ms if told.first_ms is None else min(first_ms, told.first_ms)
@@ -209,7 +217,7 @@ def _add(told: Judged, code: int, past: Past) -> None:
             break
         day = as_of // DAY_MS
         end = bisect_right(times, as_of + told.horizon_ms) - 1
-        held = point(past.points[place])
+        held = point(points[place])
         told.user.append(code)
         told.band.append(held.band)
         told.chance.append(held.risk)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from api.alert_answers import percent
 from api.console.charts import Chart
-from api.console.honesty import Bin, Honesty, OfBand
+from api.console.honesty import POINTS_KEPT_DAYS, Bin, Honesty, OfBand
 from api.console.model_shares import Share
 from api.console.moments import Moment, now_of
 from churn.bundle import Bundle, reading
 from churn.outcomes import Band
 from churn.settings import DAY_MS
 
-POINTS_KEPT_DAYS = 60
-"""As `churn/view_history.lua` keeps them: a longer horizon is never over for a score that is still there."""
 SURE_USERS = 30
 """With fewer the figures are told with a warning."""
 

@@ -16,6 +16,7 @@ SHOWN = 8
 AT_ONCE = 250
 MOST = 1000
 """Alerts looked at for the count of the day."""
+KEEP_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,23 @@ class Counted:
         hour: in the last hour.
         day: in the last 24.
         is_all: whether every one was looked at; else there are more.
-        known_hours: how much of the day is known, as far as the remembered spreads tell; at least 1.
+        known_hours: how much of the day is known, as far as the remembered spreads and the alerts that were looked at
+            tell; at least 1.
     """
 
     hour: int
     day: int
     is_all: bool
     known_hours: float
+
+
+def known(context: Context, clock_ms: int, since_ms: int | None) -> Counted:
+    """The counts, at most about :data:`KEEP_S` old: to look at so many alerts for each reader is most of the page.
+
+    Raises:
+        redis.RedisError: Redis does not serve.
+    """
+    return context.remembered.get("alerts", KEEP_S, lambda: counted(context.view, clock_ms, since_ms)).value
 
 
 def counted(view: View, clock_ms: int, since_ms: int | None) -> Counted:
@@ -85,7 +96,7 @@ def counted(view: View, clock_ms: int, since_ms: int | None) -> Counted:
         redis.RedisError: Redis does not serve.
     """
     known_hours = min(24.0, max(1.0, (clock_ms - (clock_ms if since_ms is None else since_ms)) / HOUR_MS))
-    hour = day = 0
+    hour = day = oldest_ms = 0
     for begin in range(0, MOST, AT_ONCE):
         ids = cast("list[str]", view.redis.zrevrange("churn:alerts", begin, begin + AT_ONCE - 1))
         pipe = view.redis.pipeline(transaction=False)
@@ -96,4 +107,5 @@ def counted(view: View, clock_ms: int, since_ms: int | None) -> Counted:
         day += sum(age < DAY_MS for age in ages)
         if len(ids) < AT_ONCE or min(ages, default=0) >= DAY_MS:
             return Counted(hour, day, True, known_hours)
-    return Counted(hour, day, False, known_hours)
+        oldest_ms = max(oldest_ms, *ages) if ages else oldest_ms
+    return Counted(hour, day, False, min(known_hours, max(1.0, oldest_ms / HOUR_MS)))

@@ -82,7 +82,7 @@ def read(context: Context, pace: Pace, clock_ms: int, model: str) -> Standing:
     view, spreads = context.view, Spreads(context.view.redis)
     now, then = spreads.now(), spreads.before(clock_ms)
     before, horizon_days, policy = told_before(clock_ms, then) if then else "", view.horizon_days(), view.policy(model)
-    counted, ranked = now_alerts.counted(view, clock_ms, spreads.oldest_hour()), sum(now.bands.values())
+    counted, ranked = now_alerts.known(context, clock_ms, spreads.oldest_hour()), sum(now.bands.values())
     sizes_then = then.spread.bands if then else None
     is_at_risk = now.bands["high"] + now.bands["medium"] > 0
     drivers = drivers_of(context) if is_at_risk else None

@@ -31,6 +31,8 @@ class _Held:
     value: Any = None
     found_s: float | None = None
     finding: threading.Lock = field(default_factory=threading.Lock)
+    failed: Exception | None = None
+    failures: int = 0
 
 
 class Remembered:
@@ -51,14 +53,13 @@ class Remembered:
         One caller finds it out; the others are told the old one meanwhile, or wait where there is none.
 
         Raises:
-            Exception: whatever `find` raises, to the one who called it; the old value stays.
+            Exception: whatever `find` raises, to the one who called it and to those who waited for it; the old value
+                stays.
         """
         with self._lock:
             held = self._held.setdefault(name, _Held())
         if held.found_s is None:
-            with held.finding:
-                if held.found_s is None:
-                    self._find(held, find)
+            self._find_first(held, find)
         elif self._clock() - held.found_s >= keep_s and held.finding.acquire(blocking=False):
             try:
                 self._find(held, find)
@@ -71,6 +72,20 @@ class Remembered:
         with self._lock:
             self._held.pop(name, None)
 
+    def _find_first(self, held: _Held, find: Callable[[], Any]) -> None:
+        failures = held.failures
+        with held.finding:
+            if held.found_s is not None:
+                return
+            # One after the other would try what takes long, and the last would wait for all of them.
+            if held.failed is not None and held.failures > failures:
+                raise held.failed
+            self._find(held, find)
+
     def _find(self, held: _Held, find: Callable[[], Any]) -> None:
-        held.value = find()
-        held.found_s = self._clock()
+        try:
+            held.value = find()
+        except Exception as error:
+            held.failed, held.failures = error, held.failures + 1
+            raise
+        held.found_s, held.failed = self._clock(), None

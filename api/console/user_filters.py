@@ -29,8 +29,10 @@ class Asked(Filters):
     @model_validator(mode="before")
     @classmethod
     def _without_what_is_empty(cls, given: Any) -> Any:
-        """A form sends also what was left open."""
-        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
+        """A form sends also what was left open, or holds nothing but blanks."""
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if not isinstance(value, str) or value.strip()}
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,8 @@ def _event(state: str) -> bytes:
 
 
 EVERYTHING = "everything"
+INCOMING = "incoming"
+"""What was counted of what comes in, also where it becomes no score, beside everything."""
 DELIVERIES = "deliveries"
 _USER = "user:"
 _ENDPOINTS = 50
@@ -111,7 +113,7 @@ def of_user(user_id: str) -> str:
 
 
 def reader(view: View) -> Read:
-    """Reads the states of :data:`EVERYTHING`, :data:`DELIVERIES` and users, in three round trips at most."""
+    """Reads the states of all subjects, in three round trips at most."""
 
     def read(subjects: list[str]) -> Mapping[str, str]:
         epoch = cast("str | None", view.redis.get("churn:epoch"))
@@ -131,9 +133,11 @@ def reader(view: View) -> Read:
 
 def _ask(pipe: Pipeline, subject: str, epoch: str | None) -> None:
     """What another state of a subject can be told by."""
-    if subject == EVERYTHING:
+    if subject in (EVERYTHING, INCOMING):
         pipe.hmget(f"churn:books:{epoch}", ["scores", "stale", "users"])
         pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding")
+        if subject == INCOMING:
+            pipe.hgetall("churn:tally")
     elif subject == DELIVERIES:
         pipe.mget("churn:policy-chosen", "churn:policy-applied", "churn:rebanding")
         pipe.hgetall("churn:policy")

@@ -14,7 +14,7 @@ let loading = null;
 
 function plotly() {
   loading ??= new Promise((resolve, reject) => {
-    for (const id of OWN_STYLES) {
+    for (const id of OWN_STYLES.filter((each) => !document.getElementById(each))) {
       const place = document.createElement("template");
       place.id = id;
       place.className = "no-inline-styles";
@@ -23,7 +23,10 @@ function plotly() {
     const script = document.createElement("script");
     script.src = PLOTLY;
     script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error("plotly.js could not be loaded"));
+    script.onerror = () => {
+      loading = null; // the next chart tries again
+      reject(new Error("plotly.js could not be loaded"));
+    };
     document.head.append(script);
   });
   return loading;

@@ -72,7 +72,11 @@ function show(html) {
   }
   incoming.forEach((part, i) => {
     const raw = part.innerHTML;
-    if (shown.get(part.dataset.part) === raw || isHeld(current[i])) return;
+    if (shown.get(part.dataset.part) === raw) return;
+    if (isHeld(current[i])) {
+      renewIn(AGAIN_MS); // perhaps they have let go by then
+      return;
+    }
     shown.set(part.dataset.part, raw);
     replace(current[i], [...part.childNodes]);
   });
@@ -125,7 +129,7 @@ function renewIn(ms) {
   if (timer) return;
   timer = setTimeout(() => {
     timer = 0;
-    renew();
+    if (!document.hidden) renew();
   }, Math.max(0, ms));
 }
 
@@ -160,5 +164,5 @@ export function keepLive() {
     tell("waiting", "Waiting for Redis");
     renewIn(AGAIN_MS);
   } else tell("live", "Live");
-  listen();
+  if (!document.hidden) listen();
 }

@@ -175,3 +175,22 @@ class TestEndpoint:
         told = served.client.post("/v1/policies/sweep", json={}).json()
         assert told["users"] == 0
         assert all(each["precision"] is None and each["alerts"] == 0 for each in told["tried"])
+
+    def test_the_past_is_60_days_also_of_those_who_left_before(self, risen: None, filled: Any, served: Any) -> None:
+        def tried() -> dict[str, Any]:
+            told: dict[str, Any] = served.client.post("/v1/policies/sweep", json={"thresholds": [0.5]}).json()
+            other = served.client.post("/v1/policies/backtest", json={}).json()
+            assert (told["tried"][0]["alerts"], told["days"]) == (other["alerts"], other["days"])
+            return told
+
+        before = tried()
+        later = before["users"] + 1
+        view = filled.view
+        long_ago = view.clock() - 300 * DAY_MS
+        for place, (days, risk) in enumerate([(0, 0.1), (1, 0.9), (2, 0.9)]):
+            at = long_ago + days * DAY_MS
+            view.redis.zadd("churn:history:gone", {f'[{at},{place},{risk},0,"{"none" if days == 2 else "low"}"]': at})
+        view.redis.hincrby(f"churn:books:{view.redis.get('churn:epoch')}", "users", 1)
+        after = tried()
+        assert (after["users"], after["of_users"]) == (later, later)
+        assert (after["days"], after["tried"]) == (before["days"], before["tried"])

@@ -33,8 +33,9 @@ export function startThreshold(tell) {
   function showCapacity() {
     if (!capacity.validity.valid || capacity.value === "") return;
     const most = Number(capacity.value);
-    const place = figures.alerts.findIndex((each) => each <= most);
-    put("fits", place < 0
+    // A lower threshold may bring fewer alerts: who is above it all along enters it never.
+    const place = figures.alerts.findLastIndex((each) => each > most) + 1;
+    put("fits", place === figures.alerts.length
       ? "At no threshold here could the team take all of them."
       : `From ${figures.words[place].high} on the team can take all of them.`);
     draw({ capacity: most });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from api import backtests
 from api.console import alerting_sweep
 from api.console.alerting_webhooks import filter_words
 from api.console.watch import DELIVERIES, EVERYTHING, of_user, reader
+from api.sweeps import Sweep, Tried
 from api.webhooks.deliveries import FUNCTIONS, Attempt
 from api.webhooks.endpoints import Wanted
 from churn import bundle, chosen_policy
@@ -447,3 +449,29 @@ def test_a_filter_in_words() -> None:
         "only in the high or medium band, driven by adverts, on the paid plan, raised by a rise, "
         "where the risk rose by 20\u202f% at least"
     )
+
+
+def test_from_where_on_the_team_can_take_all_is_meant(risen: None, get: Any, visit: Visit) -> None:
+    def tried(high: float, alerts_per_day: float) -> Tried:
+        return Tried(high=high, alerts=9, alerts_per_day=alerts_per_day, decided=0, precision=None,
+                     precision_from=None, precision_to=None, repeats=0, lead_days=None)  # fmt: skip
+
+    alerts = [0.0, 8.0, 5.0, 2.0]  # below, all are high from their first point on, and never enter
+    found = Sweep(medium=0.1, high=0.3, users=9, of_users=9, days=60,
+                  tried=[tried((place + 1) / 10, each) for place, each in enumerate(alerts)])  # fmt: skip
+    fits = [alerting_sweep.shown(found, 0, capacity).fits for capacity in (1, 2, 6, 8)]
+    assert [each.replace("\N{NARROW NO-BREAK SPACE}", " ").split(" on ")[0] for each in fits] == [
+        "At no threshold here could the team take all of them.", "From 40 %", "From 30 %", "From 10 %",
+    ]  # fmt: skip
+
+    def otherwise(route: Route) -> None:
+        answer = route.fetch()
+        count = len(json.loads(html.unescape(re.findall(r'data-figures="([^"]*)"', answer.text())[0]))["alerts"])
+        figures = f"&#34;alerts&#34;:{[0, *range(count, 1, -1)]}"
+        route.fulfill(response=answer, body=re.sub(r"&#34;alerts&#34;:\[[^]]*\]", figures, answer.text(), count=1))
+
+    visitor = visit()
+    visitor.page.route("**/alerting", otherwise)
+    page = visitor.go("/alerting")
+    page.get_by_label("Alerts a day that the team can take").fill("1")
+    expect(page.locator("#fits")).to_have_text("At no threshold here could the team take all of them.")

@@ -326,3 +326,13 @@ def test_the_sample_is_drawn_once_for_many_who_look(get: Callable[..., Any], fil
 @pytest.mark.servers
 def test_without_redis_it_says_so(unreachable: Served) -> None:
     assert unreachable.client.get("/data").status_code == 503
+
+
+@pytest.mark.servers
+def test_what_comes_in_is_shown_also_where_it_becomes_no_score(tallied: Any, visit: Visit) -> None:
+    tallied(event())
+    page = visit().go("/data")
+    expect(page.locator("h1")).to_contain_text("1 event")
+    tallied(event(), event("Home"), dead=("malformed",))
+    expect(page.locator("h1")).to_contain_text("3 events")
+    expect(page.locator("#letters")).to_be_visible()

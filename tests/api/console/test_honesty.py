@@ -26,7 +26,7 @@ def past(*points: tuple[float, str], status: str = "active", model: str = "m1") 
     return Past(made, status, model)  # type: ignore[arg-type]
 
 
-def judged(*pasts: Past, clock_days: float = 100) -> Judged:
+def judged(*pasts: Past, clock_days: float = 50) -> Judged:
     return judge(pasts, HORIZON_MS, START_MS + round(clock_days * DAY_MS))
 
 
@@ -133,3 +133,13 @@ def test_what_publish_writes_is_read(filled: Any, score: Any) -> None:
     assert told.chance == pytest.approx([0.6] * 3)
     assert told.models == {"m1"}
     assert len(list(pasts(filled.view.redis, 1))) == 1
+
+
+def test_those_who_left_long_ago_do_not_stand_for_those_who_stayed() -> None:
+    """Of whoever is scored the view keeps 60 days; of those who have left it keeps their last ones for ever."""
+    long_gone = past((10, "low"), (20, "none"), status="cancelled")
+    lately_gone = past((50, "low"), (60, "none"), status="cancelled")
+    there = past((50, "low"), (99, "low"))
+    told = judged(long_gone, lately_gone, there, clock_days=100)
+    assert (told.looked_at, told.user, told.came) == (3, [1, 2], ["cancelled", None])
+    assert told.first_ms == START_MS + 50 * DAY_MS

@@ -119,3 +119,80 @@ def test_a_server_stops_though_pages_are_open(filled: Filled, small_models: Path
         began_s = time.monotonic()
     assert time.monotonic() - began_s < 2.5, "it waited for the page's stream"
     visitor.complaints.clear()
+
+
+UNSEEN = "Object.defineProperty(document, 'hidden', { get: () => window.unseen ?? false });"
+
+
+def look(page: Page, away: bool) -> None:
+    page.evaluate("away => { window.unseen = away; document.dispatchEvent(new Event('visibilitychange')); }", away)
+
+
+def asked(page: Page) -> list[str]:
+    """What the page asks for from now on."""
+    found: list[str] = []
+    page.on("request", lambda request: found.append(request.url))
+    return found
+
+
+def test_a_page_that_nobody_sees_asks_for_nothing_also_while_the_connection_is_lost(
+    filled: Filled, visit: Visit
+) -> None:
+    filled.add(make_score("7"))
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script(UNSEEN)
+    page.clock.install()
+    visitor.go("/users")
+    expect(page.locator("#link")).to_have_text("Live")
+    page.route("**/*fragment=1*", lambda route: route.abort())
+    filled.add(make_score("7", version=2))
+    expect(page.locator("#link")).to_contain_text("Connection lost at")
+    look(page, away=True)
+    found = asked(page)
+    page.clock.run_for(20_000)
+    assert found == []
+    page.unroute("**/*fragment=1*")
+    look(page, away=False)
+    expect(page.locator("#link")).to_have_text("Live")
+    visitor.complaints.clear()  # of what was not answered
+
+
+def test_a_page_that_is_opened_out_of_sight_waits_until_it_is_seen(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("7"))
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script(f"window.unseen = true; {UNSEEN}")
+    found = asked(page)
+    visitor.go("/users")
+    expect(page.locator("#link")).to_have_text("Live")
+    filled.add(make_score("7", version=2, p_cancel=0.4))
+    assert [each for each in found if "/live?" in each or "fragment" in each] == []
+    look(page, away=False)
+    expect(row(page, "7").locator(RISK)).to_contain_text("45.0")
+
+
+def test_what_was_held_is_new_soon_after_it_is_let_go(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("7"))
+    page = visit().go("/users")
+    cell = row(page, "7").locator(RISK)
+    cell.evaluate("element => document.getSelection().selectAllChildren(element)")
+    with page.expect_response(lambda answer: "fragment=1" in answer.url and "45.0" in answer.text()):
+        filled.add(make_score("7", version=2, p_cancel=0.4))
+    page.evaluate("document.getSelection().removeAllRanges()")
+    expect(cell).to_contain_text("45.0")
+
+
+def test_charts_are_drawn_once_what_draws_them_can_be_loaded(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("7"))
+    visitor = visit()
+    page = visitor.page
+    page.route("**/plotly.min.js", lambda route: route.abort())
+    visitor.go("/")
+    expect(page.locator("#spread details")).to_have_attribute("open", "")
+    page.unroute("**/plotly.min.js")
+    with page.expect_response(lambda answer: "fragment=1" in answer.url and answer.ok):
+        filled.add(make_score("7", version=2, p_cancel=0.4))
+    page.locator("#spread").scroll_into_view_if_needed()
+    expect(page.locator("#spread .js-plotly-plot")).to_be_visible()
+    visitor.complaints.clear()  # of what could not be loaded

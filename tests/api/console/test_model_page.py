@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 from api.console import model_report
 from churn import bundle
 from churn.features import NAMES
+from churn.outcomes import HeartbeatPolicy
 from churn.settings import DAY_MS
-from tests.api.conftest import NOW_MS, Served
+from tests.api.conftest import HORIZON_DAYS, NOW_MS, POLICY, Served
 from tests.api.console.conftest import Visit
 from tests.api.small_model import write_bundle
 
@@ -265,3 +266,14 @@ def test_sections_of_a_report(told: Path) -> None:
     assert isinstance(table, model_report.ReportTable)
     assert isinstance(picture, model_report.Picture)
     assert (picture.name, picture.width, picture.height) == ("ranking", 20, 10)
+
+
+def test_the_first_scores_are_not_kept_waiting(filled: Any, telling: Served, scored: Any) -> None:
+    assert "Nobody is active now" in telling.client.get("/model").text
+    filled.view.redis.delete("churn:policy")  # nobody has told the horizon yet
+    assert "Nobody has been scored yet" in telling.client.get("/model").text
+    filled.view.prepare(POLICY, HORIZON_DAYS, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
+    filled.add(scored("7"))
+    page = telling.client.get("/model").text
+    assert "Nobody is active now" not in page
+    assert "Nobody has been scored yet" not in page

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from api.console import now_alerts
+from api.console.remembered import Remembered
+from api.console.unusual import Seen, notes
 from api.webhooks.endpoints import Endpoint
 from churn.pulse import Pulse, Pulses
 from churn.settings import DAY_MS
@@ -252,3 +255,27 @@ def test_nothing_stands_out_sideways(filled: Filled, visit: Visit, score: Any, w
     page = visitor.go("/")
     expect(page.locator("#rates .main-svg").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_alerts_that_were_not_looked_at_make_no_hour_unusual(
+    filled: Filled, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(now_alerts, "AT_ONCE", 10)
+    monkeypatch.setattr(now_alerts, "MOST", 40)
+    for place in range(60):
+        rise(filled, score, f"u{place}", as_of=NOW_MS - (59 - place) * 6 * 60_000)
+    found = now_alerts.counted(filled.view, NOW_MS, NOW_MS - DAY_MS)
+    assert (found.hour, found.day, found.is_all) == (10, 40, False)
+    assert found.known_hours == pytest.approx(3.9)
+    assert notes(Seen(alerts_hour=found.hour, alerts_day=found.day, known_hours=found.known_hours)) == []
+
+
+def test_alerts_are_counted_once_for_everybody(
+    served: Any, filled: Filled, get: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rise(filled, score, "7")
+    known = Remembered(lambda: 100.0)
+    monkeypatch.setattr(served.context.remembered, "get", known.get)
+    assert "1 1 in the last hour" in plain(get("/").text)
+    monkeypatch.setattr(now_alerts, "counted", lambda *_: pytest.fail("it was counted just now"))
+    assert "1 1 in the last hour" in plain(get("/").text)

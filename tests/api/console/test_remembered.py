@@ -70,3 +70,33 @@ def test_a_failure_is_told_and_not_remembered() -> None:
     with pytest.raises(ValueError, match="no"):
         remembered.get("a", 10, fail)
     assert remembered.get("a", 1000, lambda: "never").value == "yes"
+
+
+def test_whoever_has_waited_for_a_failure_is_told_it_and_does_not_try_again() -> None:
+    remembered = Remembered()
+    begun, go, tried = threading.Event(), threading.Event(), []
+
+    def slow() -> str:
+        tried.append(1)
+        begun.set()
+        assert go.wait(5)
+        raise ValueError("no")
+
+    def ask() -> None:
+        try:
+            remembered.get("a", 10, slow)
+        except ValueError as error:
+            failures.append(str(error))
+
+    failures: list[str] = []
+    first = threading.Thread(target=ask)
+    first.start()
+    assert begun.wait(5)
+    waiting = [threading.Thread(target=ask) for _ in range(5)]
+    for each in waiting:
+        each.start()
+    threading.Timer(0.2, go.set).start()  # until then they are in line
+    for each in (first, *waiting):
+        each.join(5)
+    assert (failures, len(tried)) == (["no"] * 6, 1)
+    assert remembered.get("a", 10, lambda: "yes").value == "yes"

@@ -207,3 +207,11 @@ def test_what_takes_long_is_not_looked_for_each_time_and_its_age_is_told(
     assert "75.0" in html
     now_s[0] += 1.0
     assert ids(get("/users?level=free").text) == ["7", "8"]
+
+
+def test_a_search_for_blanks_is_none_and_nothing_is_kept_of_it(filled: Any, served: Any, get: Any, scored: Any) -> None:
+    filled.add(scored("7", {"adverts_14d": 80.0}))
+    pages = [get("/users", params={"driver": "adverts", "q": " " * count}).text for count in range(4)]
+    assert [ids(each) for each in pages] == [["7"]] * 4
+    assert not any("id contains" in each for each in pages)
+    assert len(served.context.remembered._held) == 1, "memory would grow with whatever is asked"
