@@ -15,11 +15,14 @@ from importlib.metadata import version
 from typing import Self
 
 import aiohttp
+import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
 
 from api.webhooks import addresses
 from api.webhooks.addresses import Network, Place, RefusedError
+
+log = structlog.get_logger()
 
 TIMEOUT_S = 15.0
 """From the name of the host to the answer."""
@@ -136,10 +139,14 @@ class Sender:
             return Answer(None, f"refused: {error}")
         except TimeoutError:
             return Answer(None, f"no answer within {TIMEOUT_S:.0f} s")
-        except ssl.SSLError as error:
-            return Answer(None, f"TLS: {error.reason}")
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            return Answer(None, f"TLS: {_tls_words(error)}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Answer(None, f"{type(error).__name__}: {str(error)[:200]}")
+        except Exception as error:
+            # Whatever it is, it counts as an attempt: one that is not noted would be made again for ever.
+            log.exception("an attempt failed of something nobody foresaw")
+            return Answer(None, f"{type(error).__name__}, which the log of churn deliver tells")
 
     async def _post(self, url: str, place: Place, headers: dict[str, str], body: str) -> Answer:
         if self._session is None:
@@ -153,6 +160,13 @@ class Sender:
             if not answer.content.at_eof():
                 answer.close()  # the rest is not wanted, nor is a connection that is full of it
             return Answer(answer.status, "", text.decode(errors="replace"), retry_after)
+
+
+def _tls_words(error: Exception) -> str:
+    """What is wrong with a certificate or with what was spoken, without the address that aiohttp puts before it."""
+    within = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    words = getattr(within, "verify_message", None) or getattr(within, "reason", None) or str(within)
+    return str(words).replace("_", " ").lower()[:200]
 
 
 def signed_headers(message_id: str, body: str, secrets: Sequence[str], now_ms: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -17,6 +18,7 @@ from api.webhooks.addresses import Place
 from api.webhooks.endpoints import new_secret
 from api.webhooks.sender import ANSWER_BYTES, Answer, Sender
 from tests.api.webhooks.receiver import Receiver, receiving
+from tests.secured import certificates
 
 pytestmark = pytest.mark.servers
 
@@ -180,3 +182,28 @@ def test_a_connection_to_what_was_not_checked_is_never_made(host: str, port: int
     assert asyncio.run(resolve("hook.example", 443)) == ["192.0.2.7"]
     with pytest.raises(OSError, match="not checked"):
         asyncio.run(resolve(host, port))
+
+
+def test_a_certificate_that_nobody_vouches_for_is_an_attempt_that_failed(tmp_path: Any) -> None:
+    made = certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    with receiving(context) as receiver:
+        [answer] = send(receiver.url)
+    assert answer.status is None
+    assert answer.error.startswith("TLS: ")
+    assert "certificate" in answer.error
+    assert receiver.got == []
+
+
+def test_a_place_that_speaks_no_tls_is_an_attempt_that_failed(receiver: Receiver) -> None:
+    [answer] = send(receiver.url.replace("http:", "https:"))
+    assert (answer.status, answer.error[:5]) == (None, "TLS: ")
+
+
+def test_what_nobody_foresaw_is_an_attempt_too(receiver: Receiver) -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        raise LookupError("nobody thought of it")
+
+    [answer] = send(receiver.url, resolve=resolve)
+    assert (answer.status, answer.error) == (None, "LookupError, which the log of churn deliver tells")
