@@ -89,7 +89,9 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as in churn
 @app.command()
 def link(
     key_id: Annotated[str, typer.Argument(help="Whose session the link begins.")],
-    base: Annotated[str | None, typer.Option(help="Where the console is; by default the settings of [api].")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Where the console is; by default the settings api.host and api.port.")
+    ] = None,
 ) -> None:
     """Make a link that signs a browser in, once, within 15 minutes.
 

@@ -30,7 +30,7 @@ class LiveLine:
         clock = f"{datetime.fromtimestamp(ts_ms / 1000, UTC):%Y-%m-%d %H:%M}" if ts_ms else "—"
         latency = " / ".join("—" if value is None else f"{value:,.0f}" for value in figures.latency_ms.values())
         line = (
-            f"{clock} UTC · {rate:,.0f} events/s · {figures.books.users:,} users scored · "
+            f"{clock} UTC · {rate:,.{0 if rate >= 10 else 1}f} events/s · {figures.books.users:,} users scored · "
             f"{figures.books.alerts:,} alerts · latency p50 / p90 / p99 {latency} ms"
         )
         if self._in_place:
@@ -38,3 +38,9 @@ class LiveLine:
             sys.stderr.flush()
         else:
             self._say(line)
+
+    def say(self, words: str) -> None:
+        """Says something else, on a line of its own."""
+        if self._in_place:
+            sys.stderr.write("\n")
+        self._say(words)

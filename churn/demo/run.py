@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -14,22 +14,23 @@ from typing import Any
 
 from churn import bundle, jars, java, topics
 from churn.child import in_use
+from churn.clock import wall_clock
 from churn.demo import data
-from churn.demo.announcement import announced, announcement
+from churn.demo.announcement import announced, retract
 from churn.demo.door import make_secret_key, opened
 from churn.demo.end import End
-from churn.demo.environment import own_kafka, variables
+from churn.demo.environment import PORT_VARIABLES, own_kafka, variables
 from churn.demo.figures import NOTHING, Figures, closing, look
 from churn.demo.live_line import LiveLine
 from churn.demo.plan import Plan
 from churn.demo.programs import Programs
 from churn.demo.sender import Sender
 from churn.demo.servers import Servers
-from churn.demo.traffic import Traffic, traffic
+from churn.demo.traffic import HISTORY_DAYS, Traffic, traffic
 from churn.errors import ChurnError
 from churn.locks import claim
 from churn.server import free_port, is_free
-from churn.settings import Settings
+from churn.settings import DAY_MS, Settings
 from churn.signals import Stopped
 from churn.view import View
 from streaming.replay import Sent
@@ -39,6 +40,9 @@ WAIT = ("--wait", "3600")
 
 # What a signal has to wait for, one after the other: less than 15 s in all.
 _SENDER_STOP_S, _PROGRAMS_STOP_S, _SERVERS_STOP_S = 2.0, 6.0, 3.0
+
+CAUGHT_UP_MS = 60 * 60_000
+"""So near to the wall clock the traffic goes on at the pace of life: of 300 listeners something comes every hour."""
 
 _SETTLE_S = 4.0
 _LOOK_S = 1.0
@@ -101,12 +105,12 @@ class Demo:
         environment = variables(self._plan, self._settings, self._folder, bootstrap, redis_url)
         programs = Programs(self._folder, environment, self._say)
         stack.callback(programs.stop, _PROGRAMS_STOP_S)
-        self._serve(programs, servers, events)
+        self._serve(programs, servers, events, environment)
 
     def _prepare(self, stack: ExitStack) -> tuple[Path, jars.Jars]:
         stack.callback(claim(self._settings.var).close)
         data.require_own(self._folder)
-        announcement(self._settings.var).unlink(missing_ok=True)  # of a demo that was killed
+        retract(self._settings.var)
         deadline_s = time.monotonic() + _HANDOVER_S
         while in_use(self._folder):
             self._end.wait(0.1)
@@ -128,7 +132,7 @@ class Demo:
     def _api_port(self) -> int:
         return self._plan.port or (USUAL_PORT if is_free(USUAL_PORT) else free_port())
 
-    def _serve(self, programs: Programs, servers: Servers, events: Traffic) -> None:
+    def _serve(self, programs: Programs, servers: Servers, events: Traffic, environment: Mapping[str, str]) -> None:
         kafka, view = own_kafka(self._settings, servers.broker.bootstrap), View.connect(servers.valkey.url)
         topics.ensure(kafka)
         # All at once: while the model is trained, the others start up and wait for it.
@@ -149,10 +153,11 @@ class Demo:
         sender = Sender(events, kafka, self._plan.speed, self._sent)
         url = f"http://127.0.0.1:{programs.port('serve')}/"
         token, link = opened(view.redis)
-        with announced(self._settings.var, url, token, kafka.bootstrap, servers.valkey.url):
+        led = {**environment, PORT_VARIABLES["serve"]: str(programs.port("serve"))}
+        with announced(self._settings.var, url, token, led):
             self._say(f"API key, for everything: {token}")
             self._say(f"Open {url}sign-in?link={link} to see who is at risk. Ctrl-C ends the demo.")
-            self._stream(sender, wait)
+            self._stream(sender, events, wait)
 
     def _learn(self, programs: Programs, events: Traffic, wait: Callable[[float], None]) -> None:
         """Trains, and opens every user's balance, in one pass over history; until the first of them is scored."""
@@ -163,14 +168,18 @@ class Demo:
         self._say("Starting to score.")
         self._until(lambda: self._see().books.events_opened > 0, wait, _READY_S)
 
-    def _stream(self, sender: Sender, wait: Callable[[float], None]) -> None:
-        shown = LiveLine(self._say)
+    def _stream(self, sender: Sender, events: Traffic, wait: Callable[[float], None]) -> None:
+        shown, is_behind = LiveLine(self._say), events.endless
         sender.start()
         try:
             while True:
                 wait(_LOOK_S)
                 sender.check()
-                shown.show(self._see(), self._sent.ts)
+                figures = self._see()
+                shown.show(figures, self._sent.ts)
+                if is_behind and self._sent.ts > wall_clock() - CAUGHT_UP_MS:
+                    is_behind = False
+                    shown.say(_caught_up(figures))
         except Stopped:
             sender.stop(_SENDER_STOP_S)
             self._settle()
@@ -194,6 +203,14 @@ class Demo:
                 raise ChurnError(
                     f"The stream did not score within {timeout_s:.0f} s.", f"Look into {self._folder}/logs."
                 )
+
+
+def _caught_up(figures: Figures) -> str:
+    a_minute = figures.books.events_opened / (HISTORY_DAYS * DAY_MS) * 60_000
+    return (
+        f"The listeners have reached the present, and do from now on what people do: {a_minute:.0f} events a minute. "
+        "For more of them start the demo again, with --users for more listeners."
+    )
 
 
 def _model_version(models: Path) -> str:

@@ -117,8 +117,9 @@ def test_what_a_killed_demo_announced_is_gone(tmp_path: Path) -> None:
     var = tmp_path / "var"
     var.mkdir()
     (var / "demo.json").write_text('{"pid": 1}')
+    (var / "demo.env").write_text("CHURN_API__PORT=1")
     stopped_at("Simulating", Plan(users=150), var)
-    assert not (var / "demo.json").exists()
+    assert not list(var.glob("demo.*"))
 
 
 def test_a_folder_that_no_demo_made_is_refused_before_anything_is_done(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from churn.clock import wall_clock
 from churn.demo import Plan, run
 from churn.demo.figures import NOTHING
 from churn.demo.traffic import Traffic
@@ -20,6 +22,7 @@ from churn.errors import ChurnError
 from churn.jars import Jars
 from churn.settings import Kafka, Settings
 from churn.view import Books
+from streaming.replay import Sent
 
 MODULE = sys.modules["churn.demo.run"]  # the package has a function of that name
 
@@ -143,10 +146,41 @@ def test_what_it_announces_and_the_topics_it_makes(pretended: Pretended, tmp_pat
 
     def read(stopping: threading.Event) -> None:
         announced.append(json.loads((tmp_path / "var" / "demo.json").read_text()))
+        shell = f"set -a; . {tmp_path}/var/demo.env; env"
+        led = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True, env={})
+        announced.append(dict(line.split("=", 1) for line in led.stdout.splitlines()))
+        assert {(tmp_path / "var" / name).stat().st_mode & 0o777 for name in ("demo.json", "demo.env")} == {0o600}
         stopping.set()
 
     going(tmp_path / "var", read)
     assert announced[0].items() >= {"url": "http://127.0.0.1:3/", "kafka": pretended.bootstrap}.items()
     assert announced[0]["redis"] == pretended.url
+    assert (
+        announced[1].items()
+        >= {
+            "CHURN_REDIS__URL": pretended.url,
+            "CHURN_KAFKA__BOOTSTRAP": pretended.bootstrap,
+            "CHURN_API__PORT": "3",
+            "CHURN_MODELS": str(tmp_path / "var" / "demo" / "models"),
+            "CHURN_WEBHOOKS__HTTP_NETWORKS": '["127.0.0.0/8", "::1/128"]',
+        }.items()
+    )
+    assert not list((tmp_path / "var").glob("demo.*"))
     [kafka] = pretended.kafka
     assert (kafka.events_topic, kafka.bootstrap, kafka.replication) == ("their.events", "127.0.0.1:1", 1)
+
+
+def test_it_says_once_that_it_has_reached_the_present(
+    pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def caught_up(live: object, kafka: object, pace: object, sent: Sent, *_: object, **__: object) -> None:
+        sent.ts = wall_clock() - MODULE.CAUGHT_UP_MS + 60_000
+
+    seen = dataclasses.replace(NOTHING, sent=10, books=Books(events_opened=245_000))
+    monkeypatch.setattr(MODULE, "look", lambda *_: seen)
+    monkeypatch.setattr("churn.demo.sender.replay", caught_up)
+    monkeypatch.setattr(MODULE, "_SETTLE_S", 0.0)
+    said: list[str] = []
+    run(Plan(users=150, seconds=0.5), Settings(var=tmp_path / "var"), threading.Event(), said.append)
+    [told] = [line for line in said if "reached the present" in line]
+    assert "4 events a minute" in told
