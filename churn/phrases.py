@@ -20,7 +20,8 @@ OF_DRIVER = np.array([[feature.driver == driver for feature in FEATURES] for dri
 def telling(values: Matrix, others: Matrix) -> NDArray[np.intp]:
     """Which feature of each driver differs most, as people see it: from 0 to 1 an hour is more than from 100 to 101.
 
-    Of two that differ as much, it is the one over the longer time.
+    Of two that differ as much, it is the one over the longer time. That somebody on one plan heard no songs on the other
+    tells nothing, so it is not told while the driver has anything else.
 
     Args:
         values: raw values, one row per user, columns in the order of the feature table.
@@ -31,6 +32,9 @@ def telling(values: Matrix, others: Matrix) -> NDArray[np.intp]:
     """
     mine, theirs = values[:, _LONGEST_FIRST] * _SCALES, others[:, _LONGEST_FIRST] * _SCALES
     distances = np.abs(mine - theirs) / (1 + np.maximum(mine, theirs))
+    is_paid = values[:, [_PAID]] >= 0.5
+    elsewhere = np.where(is_paid, _ON_FREE, _ON_PAID)[:, _LONGEST_FIRST] & (mine < _SMALLEST)
+    distances = np.where(elsewhere, -0.5, distances)
     places: NDArray[np.intp] = np.where(OF_DRIVER[:, _LONGEST_FIRST], distances[:, None, :], -1.0).argmax(axis=2)
     return _LONGEST_FIRST[places]
 
@@ -70,6 +74,10 @@ _SCALE = {feature.name: _scale(feature) for feature in FEATURES}
 _LONGEST_FIRST = np.argsort([-feature.half_life_days for feature in FEATURES], kind="stable")
 _SCALES = np.array([_SCALE[FEATURES[place].name] for place in _LONGEST_FIRST])
 _NOTHING = ("0.0", "0.00")
+_SMALLEST = 0.005
+"""What is less is written as nothing."""
+_PAID = next(place for place, feature in enumerate(FEATURES) if feature.kind == "level")
+_ON_FREE, _ON_PAID = (np.array([feature.on_level == level for feature in FEATURES]) for level in ("free", "paid"))
 
 
 def _span(feature: Feature) -> str:

@@ -232,7 +232,9 @@ def load(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except (SettingsError, TOMLDecodeError) as error:
         raise ChurnError(
-            f"The settings cannot be read: {error}.", f"Correct {config_file()} or the CHURN_ variable named."
+            f"The settings cannot be read: {error}.",
+            f"Correct {config_file()} or the CHURN_ variable; in a variable a list is written as JSON, such as"
+            """ '["127.0.0.0/8"]'.""",
         ) from None
     except ValidationError as error:
         first = error.errors(include_input=False)[0]

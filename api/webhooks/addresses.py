@@ -45,6 +45,9 @@ class Place:
     addresses: tuple[str, ...]
 
 
+_FOR_DEVELOPMENT = "For development, networks of one's own can be named in the setting webhooks.http_networks."
+
+
 def check(url: str, http_networks: Sequence[Network], resolve: Resolve) -> Place:
     """Checks a URL and every address that it leads to.
 
@@ -69,9 +72,9 @@ def check(url: str, http_networks: Sequence[Network], resolve: Resolve) -> Place
         if any(address in network for network in http_networks if network.version == address.version):
             continue
         if scheme != "https":
-            raise RefusedError("The URL has to begin with https://.")
+            raise RefusedError(f"The URL has to begin with https://. {_FOR_DEVELOPMENT}")
         if why := _not_public(address):
-            raise RefusedError(f"{host} leads to {text}, which is no public address: {why}.")
+            raise RefusedError(f"{host} leads to {text}, which is no public address: {why}. {_FOR_DEVELOPMENT}")
     return Place(host, port, addresses)
 
 

@@ -37,6 +37,14 @@ def test_the_figure_that_differs_most_is_told() -> None:
     assert words.endswith("thumbs down a day in the last days; before none")
 
 
+def test_no_songs_on_the_plan_that_somebody_does_not_have_are_no_news() -> None:
+    typical = {"songs_paid_14d": 30.0, "songs_free_14d": 30.0, "friends_14d": 1.0}
+    assert "songs on the free plan" in told("engagement", {"paid": 0.0}, typical, "typical")
+    assert "songs on the paid plan" in told("engagement", {"paid": 1.0}, typical, "typical")
+    left = {"paid": 0.0, "songs_paid_14d": 300.0, "songs_free_14d": 30.0}  # a while ago on the other plan
+    assert "songs on the paid plan" in told("engagement", left, {"songs_free_14d": 30.0}, "typical")
+
+
 def told(driver: Driver, mine: dict[str, float], theirs: dict[str, float], beside: str) -> str:
     """What is said of the first of two users; the other, who differs in nothing, is only beside it."""
     values, others = ([[(NOTHING | some)[name] for name in NAMES], [0.0] * len(NAMES)] for some in (mine, theirs))
