@@ -20,8 +20,8 @@ OF_DRIVER = np.array([[feature.driver == driver for feature in FEATURES] for dri
 def telling(values: Matrix, others: Matrix) -> NDArray[np.intp]:
     """Which feature of each driver differs most, as people see it: from 0 to 1 an hour is more than from 100 to 101.
 
-    Of two that differ as much, it is the one over the longer time. That somebody on one plan heard no songs on the other
-    tells nothing, so it is not told while the driver has anything else.
+    Of two that differ as much, it is the one over the longer time. No songs on the plan that somebody does not have are
+    no news: they are not told while the driver has anything else.
 
     Args:
         values: raw values, one row per user, columns in the order of the feature table.
