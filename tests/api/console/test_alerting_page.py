@@ -145,6 +145,22 @@ class TestPolicy:
         expect(page.get_by_role("button", name="Back to the settings…")).to_have_count(0)
         assert get("/v1/policy").json()["changes"] == {}
 
+    def test_the_dialog_shows_what_others_have_chosen_meanwhile(
+        self, risen: None, visit: Visit, served: Served
+    ) -> None:
+        page = visit().go("/alerting")
+        high = page.get_by_role("dialog").get_by_label("High band from a risk of")
+        for chosen, shown in ((0.61, "61"), (0.7, "70"), (None, "")):
+            served.client.patch("/v1/policy", json={"high": chosen})
+            said = page.get_by_text(f"Chosen here: high band from a risk of {shown}")
+            expect(said).to_have_count(1 if shown else 0)
+            page.get_by_role("button", name="Change the policy…").click()
+            expect(high).to_have_value(shown)
+            page.get_by_role("button", name="Try it on the past").click()
+            expect(page.get_by_role("dialog").locator("output")).to_have_text("Nothing is other than it was.")
+            high.fill("44")  # given up with the dialog
+            page.keyboard.press("Escape")
+
     def test_what_is_no_policy_is_said_in_the_dialog(self, risen: None, visit: Visit) -> None:
         visitor = visit()
         page = visitor.go("/alerting")
