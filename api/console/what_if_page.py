@@ -27,6 +27,9 @@ from churn.outcomes import Band
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
+_STEPS = (".", "..")
+"""Ids that a browser takes for steps in a path, encoded or not."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -40,7 +43,7 @@ class Start:
         band: of the user.
         as_of: the moment that the score describes.
         version: another one when a newer score has come.
-        path: under which the API is asked.
+        path: under which the API is asked; empty where a browser cannot ask about the user.
     """
 
     user_id: str | None
@@ -100,7 +103,7 @@ def _start(context: Context, risk: Risk | None, explainer: Explainer) -> Start:
         band=risk.user.band,
         as_of=since(score.as_of, context.view.clock()),
         version=f"{score.epoch}-{score.version}",
-        path=f"/v1/users/{quote(score.user_id, safe='')}",
+        path="" if score.user_id in _STEPS else f"/v1/users/{quote(score.user_id, safe='')}",
     )
 
 

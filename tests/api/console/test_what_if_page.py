@@ -84,6 +84,28 @@ def test_the_model_answers_while_a_lever_is_moved(filled: Any, served: Any, visi
     assert float(str(width).rstrip("%")) == pytest.approx(float(str(again).rstrip("%")), abs=0.01)
 
 
+@pytest.mark.parametrize("user_id", [".", ".."])
+def test_of_whom_a_browser_cannot_ask_the_page_tells_itself(
+    filled: Any, visit: Visit, scored: Any, user_id: str
+) -> None:
+    filled.add(scored(user_id, HIGH))
+    page = visit().go(f"/what-if?user={user_id}")
+    asked: list[Any] = []
+    page.on("request", lambda request: asked.append(request) if request.method == "POST" else None)
+    expect(page.get_by_text("use the API. This page works it out")).to_be_visible()
+    page.get_by_role("spinbutton", name="Adverts").fill("0")
+    page.get_by_role("button", name="Work it out").click()
+    expect(page).to_have_url(re.compile(rf"user={re.escape(user_id)}&.*adverts=0"))
+    expect(then(page).locator(".band")).to_have_text("low")
+    expect(page.locator("[data-side=now] .band")).to_have_text("high")
+    refused = page.evaluate(
+        """path => import("/static/ask.js").then(({ ask }) => ask("POST", path, { changes: {} })).catch(String)""",
+        f"/v1/users/{user_id}/what-if",
+    )
+    assert "A browser cannot ask about a user whose id is . or .." in refused
+    assert asked == []
+
+
 def test_one_request_at_a_time_and_the_newest_value_wins(filled: Any, served: Any, visit: Visit, scored: Any) -> None:
     filled.add(scored("7", HIGH))
     page = visit().go("/what-if?user=7")
