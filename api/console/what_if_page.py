@@ -121,7 +121,7 @@ def _answered(
         "level": wanted.level or said["level"],
         "before": what_if_words.side(found.now),
         "after": what_if_words.side(found.then),
-        "difference": what_if_words.points(found.difference),
+        "difference": what_if_words.difference_words(found.difference),
         "pulls": what_if_words.pulls(found.then),
         "room": round(what_if_words.scale(found.then.reasons) * 100),
         "units": {name: features[0].unit for name, features in SIGNALS.items()},

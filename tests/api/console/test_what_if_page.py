@@ -52,7 +52,7 @@ def test_the_form_sent_as_it_stands_changes_nothing(filled: Any, visit: Visit, s
     page.get_by_role("spinbutton", name="Adverts").fill("20")
     page.get_by_label("paid").check()
     page.get_by_role("button", name="Work it out").click()
-    expect(page.locator("#difference")).to_have_text(re.compile(r"^\+\d+ points$"))
+    expect(page.locator("#difference")).to_have_text(re.compile(r"^\+\d+\.\d points$"))
     expect(page.get_by_label("paid")).to_be_checked()
 
 
@@ -71,7 +71,7 @@ def test_the_model_answers_while_a_lever_is_moved(filled: Any, served: Any, visi
     told = served.client.post("/v1/users/7/what-if", json={"changes": {"per_day": {"adverts": 0}}}).json()
     expect(then(page).locator(".risk")).to_have_text(said(told["then"]["risk"]))
     expect(then(page).locator(".band")).to_have_text("low")
-    expect(page.locator("#difference")).to_have_text(f"\N{MINUS SIGN}{round(-told['difference'] * 100)} points")
+    expect(page.locator("#difference")).to_have_text(f"\N{MINUS SIGN}{-told['difference'] * 100:.1f} points")
     expect(page).to_have_url(f"{visitor.url}/what-if?user=7&adverts=0")
     expect(page.locator("#least-words")).to_contain_text("nothing to change")
     expect(page.locator("#said")).to_have_text(re.compile("^Then "))
