@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api import examples
+from api import examples_backtest
 from api.access import needs
 from api.answers import answers
 from api.backtest import Outcome, backtest
@@ -56,7 +56,7 @@ class Backtest(BaseModel):
     coarse: str = COARSE
 
 
-@router.post("/backtest", responses=answers("invalid-request", example=examples.BACKTEST))
+@router.post("/backtest", responses=answers("invalid-request", example=examples_backtest.BACKTEST))
 def backtest_policy(context: Wired, changes: PolicyChanges) -> Backtest:
     """Tries the policy that holds now, with these changes, on the last 60 days."""
     if not UNDER_WAY.acquire(blocking=False):

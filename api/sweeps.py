@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api import examples
+from api import examples_backtest
 from api.access import needs
 from api.answers import answers
 from api.backtest import Outcome, Past
@@ -62,7 +62,7 @@ class Sweep(BaseModel):
     coarse: str = COARSE
 
 
-@router.post("/sweep", responses=answers("invalid-request", example=examples.SWEEP))
+@router.post("/sweep", responses=answers("invalid-request", example=examples_backtest.SWEEP))
 def sweep_policy(context: Wired, wanted: SweepWanted) -> Sweep:
     """Tries a policy on the last 60 days with its high band at several thresholds."""
     if not UNDER_WAY.acquire(blocking=False):

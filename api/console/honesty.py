@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from api.console.model_shares import Chances, Codes, Flags, Share, share
+from api.console.model_shares import Chances, Codes, Estimate, Flags, estimate
 from api.context import Context
 from api.histories import History, histories
 from churn.outcomes import Band
@@ -52,7 +52,7 @@ class OfBand:
     scores: int
     users: int
     said: float
-    came: Share
+    came: Estimate
     cancelled: int
     lapsed: int
     unknown: int
@@ -63,7 +63,7 @@ class Bin:
     """Closed scores of about one risk: the mean that was said, the share that came true, how many."""
 
     said: float
-    came: Share
+    came: Estimate
     scores: int
 
 
@@ -168,7 +168,7 @@ class Judged:
             len(came),
             len(np.unique(user[held])),
             float(chance[held].mean()),
-            share(left[held], user[held]),
+            estimate(left[held], user[held]),
             came.count("cancelled"),
             came.count("lapsed"),
             came.count("unknown"),
@@ -231,6 +231,6 @@ def bins(chance: Chances, came: Flags, user: Codes) -> tuple[Bin, ...]:
         return ()
     number = max(1, min(BINS, len(chance) // SCORES_PER_BIN, len(np.unique(user)) // USERS_PER_BIN))
     return tuple(
-        Bin(float(chance[held].mean()), share(came[held], user[held]), len(held))
+        Bin(float(chance[held].mean()), estimate(came[held], user[held]), len(held))
         for held in np.array_split(np.argsort(chance, kind="stable"), number)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from api.alert_answers import percent
 from api.console.charts import Chart
 from api.console.honesty import Bin, Honesty, OfBand
-from api.console.model_shares import Share
+from api.console.model_shares import Estimate
 from api.console.moments import Moment, now_of
 from churn.bundle import Bundle, reading
 from churn.outcomes import Band
@@ -144,7 +144,7 @@ def _row(each: OfBand) -> BandRow:
     )
 
 
-def _interval(came: Share) -> str:
+def _interval(came: Estimate) -> str:
     return f"{percent(came.low, 1)} to {percent(came.high, 1)}"
 
 
@@ -162,7 +162,7 @@ def _bands(bands: Sequence[OfBand], days: int) -> Chart:
     )  # fmt: skip
 
 
-def _came(shares: Sequence[Share]) -> dict[str, list[float]]:
+def _came(shares: Sequence[Estimate]) -> dict[str, list[float]]:
     """What came, in per cent, with the ends of its intervals."""
     return {
         "came": [round(100 * each.value, 2) for each in shares],

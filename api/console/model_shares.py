@@ -18,7 +18,7 @@ FEW_USERS = 30
 
 
 @dataclass(frozen=True)
-class Share:
+class Estimate:
     """From 0 to 1, with a 95 % interval."""
 
     value: float
@@ -26,7 +26,7 @@ class Share:
     high: float
 
 
-def share(came: Flags, user: Codes) -> Share:
+def estimate(came: Flags, user: Codes) -> Estimate:
     """The share of scores that came true: Wilson's interval on the effective number of scores.
 
     That number is how many independent scores would tell as much. It comes from how far users differ from each other
@@ -38,7 +38,7 @@ def share(came: Flags, user: Codes) -> Share:
         user: of each score, whose it is, from 0.
     """
     value = float(came.mean())
-    return Share(value, *wilson(value, _effective(came, user, value)))
+    return Estimate(value, *wilson(value, _effective(came, user, value)))
 
 
 def _effective(came: Flags, user: Codes, value: float) -> float:

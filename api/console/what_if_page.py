@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.alert_answers import percent
 from api.console import levers, what_if_words
-from api.console.levers import Asked
+from api.console.levers import FiguresAsked
 from api.console.moments import Moment, since
 from api.console.shell import PageRoute, Shell, Shown
 from api.console.watch import EVERYTHING, of_user
@@ -60,7 +60,7 @@ class Start:
 def page(
     shell: Shown,
     context: Wired,
-    asked: Annotated[Asked, Query()],
+    asked: Annotated[FiguresAsked, Query()],
     fragment: str = "",
 ) -> Response:
     """The page."""

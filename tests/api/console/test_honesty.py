@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from api.console import honesty
 from api.console.honesty import Judged, judge
-from api.console.model_shares import FEW_USERS, share
+from api.console.model_shares import FEW_USERS, estimate
 from api.histories import History, histories
 from churn.settings import DAY_MS
 
@@ -91,7 +91,7 @@ def test_nothing_at_all() -> None:
 @given(st.integers(1, 400), st.integers(0, 400))
 def test_of_one_score_a_user_it_is_wilson(users: int, left: int) -> None:
     came = np.arange(users) < min(left, users)
-    found = share(came, np.arange(users))
+    found = estimate(came, np.arange(users))
     assert 0 <= found.low <= found.value <= found.high <= 1
     # The interval holds the shares from which what came is 1.96 standard errors away.
     if users >= FEW_USERS and 0 < found.value < 1:
@@ -101,21 +101,21 @@ def test_of_one_score_a_user_it_is_wilson(users: int, left: int) -> None:
 
 
 def test_scores_that_are_all_alike_tell_no_more_than_their_users() -> None:
-    once = share(np.arange(100) < 30, np.arange(100))
-    often = share(np.repeat(np.arange(100) < 30, 20), np.repeat(np.arange(100), 20))
+    once = estimate(np.arange(100) < 30, np.arange(100))
+    often = estimate(np.repeat(np.arange(100) < 30, 20), np.repeat(np.arange(100), 20))
     assert (often.low, often.high) == pytest.approx((once.low, once.high))
-    mixed = share(np.tile(np.arange(20) < 6, 100), np.repeat(np.arange(100), 20))
+    mixed = estimate(np.tile(np.arange(20) < 6, 100), np.repeat(np.arange(100), 20))
     assert mixed.high - mixed.low < (often.high - often.low) / 3
 
 
 def test_of_few_users_each_is_one_observation() -> None:
     """Two users half of whose scores came true: that they are alike says nothing of others."""
-    found = share(np.tile([True, False], 90), np.repeat([0, 1], 90))
+    found = estimate(np.tile([True, False], 90), np.repeat([0, 1], 90))
     assert found.high - found.low > 0.7
 
 
 def test_nobody_left_is_no_certainty() -> None:
-    found = share(np.zeros(200, dtype=bool), np.repeat(np.arange(10), 20))
+    found = estimate(np.zeros(200, dtype=bool), np.repeat(np.arange(10), 20))
     assert found.low == 0
     assert found.high > 0.2
 
