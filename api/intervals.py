@@ -14,7 +14,7 @@ def wilson(share: float, of: float) -> tuple[float, float]:
     Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*, JASA 1927: it holds for few, too.
 
     >>> wilson(0, 4)
-    (0.0, 0.4898900...)
+    (0.0, 0.4898908...)
     """
     squared = _Z * _Z
     middle = (share + squared / (2 * of)) / (1 + squared / of)
