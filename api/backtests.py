@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import statistics
 import threading
@@ -12,11 +11,12 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api import examples
+from api import examples_backtest
 from api.access import needs
 from api.answers import answers
 from api.backtest import Outcome, backtest
 from api.context import Context, Wired
+from api.histories import histories
 from api.policies import PolicyChanges
 from api.problems import ProblemError
 from api.times import rfc3339
@@ -30,9 +30,6 @@ from churn.view_records import point
 router = APIRouter(prefix="/v1/policies", tags=["policy"], dependencies=[needs("read")])
 
 USERS = 5_000
-CHUNK = 500
-PAST_MS = 60 * DAY_MS
-"""As `churn/view_history.lua` keeps the points of whoever is scored."""
 UNDER_WAY = threading.Lock()
 """Held while one is under way: each takes seconds of a processor, which all requests share."""
 COARSE = (
@@ -59,7 +56,7 @@ class Backtest(BaseModel):
     coarse: str = COARSE
 
 
-@router.post("/backtest", responses=answers("invalid-request", example=examples.BACKTEST))
+@router.post("/backtest", responses=answers("invalid-request", example=examples_backtest.BACKTEST))
 def backtest_policy(context: Wired, changes: PolicyChanges) -> Backtest:
     """Tries the policy that holds now, with these changes, on the last 60 days."""
     if not UNDER_WAY.acquire(blocking=False):
@@ -73,7 +70,7 @@ def backtest_policy(context: Wired, changes: PolicyChanges) -> Backtest:
 def _tried(context: Context, changes: PolicyChanges) -> Backtest:
     policy = policy_with(context, changes)
     horizon_ms = (context.view.horizon_days() or 14) * DAY_MS
-    found = backtest(histories(context, USERS), policy, horizon_ms, context.view.clock() or 0)
+    found = backtest(past_points(context, USERS), policy, horizon_ms, context.view.clock() or 0)
     return Backtest(medium=policy.medium, high=policy.high, of_users=context.view.books().users, **told(found))
 
 
@@ -97,19 +94,10 @@ def policy_with(context: Context, changes: PolicyChanges) -> AlertPolicy:
     return policy
 
 
-def histories(context: Context, users: int) -> Iterator[Sequence[Point]]:
-    """The last 60 days of everybody, or of as many as are looked at: those that a scan meets first, which is no order.
-
-    Of those who have left older points are kept; of those days there would be nobody who is still there.
-    """
-    since_ms = (context.view.clock() or 0) - PAST_MS
-    keys = itertools.islice(context.view.redis.scan_iter("churn:history:*", count=1000), users)
-    while some := list(itertools.islice(keys, CHUNK)):
-        pipe = context.view.redis.pipeline(transaction=False)
-        for key in some:
-            pipe.zrangebyscore(key, since_ms, "+inf")
-        for held in pipe.execute():
-            yield [point(text) for text in held]
+def past_points(context: Context, users: int) -> Iterator[Sequence[Point]]:
+    """The last 60 days of everybody, or of as many as are looked at."""
+    for each in histories(context.view.redis, users, context.view.clock() or 0):
+        yield [point(text) for text in each.points]
 
 
 def told(found: Outcome) -> dict[str, Any]:

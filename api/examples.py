@@ -105,23 +105,13 @@ ACCEPTED = {
 
 _FIGURES = {"per_day": {"adverts": 6.1, "thumbs_down": 0.4}, "level": "free", "silence_days": 0.1, "tenure_days": 61.0}
 _NOW = {
-    "risk": 0.61,
-    "p_cancel": 0.48,
-    "p_lapse": 0.13,
-    "band": "high",
-    "driver": "adverts",
-    "reasons": _REASONS,
+    "risk": 0.61, "p_cancel": 0.48, "p_lapse": 0.13, "band": "high", "driver": "adverts", "reasons": _REASONS,
     "figures": _FIGURES,
-}
+}  # fmt: skip
 _THEN = _NOW | {
-    "risk": 0.38,
-    "p_cancel": 0.27,
-    "p_lapse": 0.11,
-    "band": "medium",
-    "driver": "silence",
-    "reasons": _REASONS[1:],
+    "risk": 0.38, "p_cancel": 0.27, "p_lapse": 0.11, "band": "medium", "driver": "silence", "reasons": _REASONS[1:],
     "figures": _FIGURES | {"per_day": {"adverts": 1.2, "thumbs_down": 0.4}},
-}
+}  # fmt: skip
 _DISCLAIMER = "This is how the model responds to other figures. It is no promise that changing them keeps the user."
 WHAT_IF = {"now": _NOW, "then": _THEN, "difference": -0.23, "model_version": _MODEL, "disclaimer": _DISCLAIMER}
 LEAST_CHANGE = {
@@ -181,43 +171,6 @@ POLICY = {
     "high_left_below": 0.425,
     "cool_down_days": 7.0,
     "rise": 0.0,
-}
-BACKTEST = {
-    "medium": 0.3,
-    "high": 0.5,
-    "users": 8214,
-    "of_users": 8214,
-    "days": 60.0,
-    "alerts": 1310,
-    "alerts_per_day": 21.8,
-    "per_day": {"2018-10-28T00:00:00.000Z": 24},
-    "decided": 990,
-    "precision": 0.41,
-    "repeats": 212,
-    "lead_days": 5.2,
-    "coarse": "Points are kept every six hours and at each change of the band.",
-}
-
-SWEEP = {
-    "medium": 0.3,
-    "high": 0.5,
-    "users": 1000,
-    "of_users": 8214,
-    "days": 60.0,
-    "tried": [
-        {
-            "high": 0.5,
-            "alerts": 160,
-            "alerts_per_day": 21.9,
-            "decided": 120,
-            "precision": 0.41,
-            "precision_from": 0.33,
-            "precision_to": 0.5,
-            "repeats": 26,
-            "lead_days": 5.2,
-        }
-    ],
-    "coarse": "Points are kept every six hours and at each change of the band.",
 }
 
 KEYS: dict[str, Any] = {

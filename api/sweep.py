@@ -5,7 +5,6 @@ What is tried is the backtest's own code; each user's points are read once for a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,8 +14,6 @@ from churn.outcomes import AlertPolicy
 THRESHOLDS = 12
 MOST_THRESHOLDS = 20
 _DIGITS = 3
-_Z = 1.959964
-"""Of a normal distribution: 95 % lie within."""
 
 
 def swept(
@@ -53,19 +50,3 @@ def spread(pasts: Sequence[Past], policy: AlertPolicy, count: int = THRESHOLDS) 
         if policy.medium <= each < 1 and each != own:
             found.add(each)
     return sorted([*sorted(found)[-(count - 1) :], policy.high])
-
-
-def wilson(hits: int, of: int) -> tuple[float, float] | None:
-    """The interval of 95 % in which a share lies that was seen to be `hits` of `of`; None of none.
-
-    Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*, JASA 1927: it holds for few, too.
-
-    >>> wilson(0, 4)
-    (0.0, 0.4898900...)
-    """
-    if of == 0:
-        return None
-    share, squared = hits / of, _Z * _Z
-    middle = (share + squared / (2 * of)) / (1 + squared / of)
-    half = _Z * math.sqrt(share * (1 - share) / of + squared / (4 * of * of)) / (1 + squared / of)
-    return max(0.0, middle - half), min(1.0, middle + half)

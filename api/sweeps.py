@@ -7,15 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api import examples
+from api import examples_backtest
 from api.access import needs
 from api.answers import answers
 from api.backtest import Outcome, Past
-from api.backtests import COARSE, UNDER_WAY, histories, policy_with, told
+from api.backtests import COARSE, UNDER_WAY, past_points, policy_with, told
 from api.context import Context, Wired
+from api.intervals import wilson
 from api.policies import PolicyChanges
 from api.problems import ProblemError
-from api.sweep import MOST_THRESHOLDS, spread, swept, wilson
+from api.sweep import MOST_THRESHOLDS, spread, swept
 from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
 
@@ -61,7 +62,7 @@ class Sweep(BaseModel):
     coarse: str = COARSE
 
 
-@router.post("/sweep", responses=answers("invalid-request", example=examples.SWEEP))
+@router.post("/sweep", responses=answers("invalid-request", example=examples_backtest.SWEEP))
 def sweep_policy(context: Wired, wanted: SweepWanted) -> Sweep:
     """Tries a policy on the last 60 days with its high band at several thresholds."""
     if not UNDER_WAY.acquire(blocking=False):
@@ -85,7 +86,7 @@ def sweep(context: Context, wanted: SweepWanted) -> Sweep:
         detail = f"thresholds: The medium band begins at {policy.medium:g}; the high one cannot begin below it."
         raise ProblemError("invalid-request", detail)
     horizon_ms = (context.view.horizon_days() or 14) * DAY_MS
-    held = list(histories(context, USERS))
+    held = list(past_points(context, USERS))
     pasts = [Past.of(points) for points in held if points]
     of_users = context.view.books().users
     thresholds = chosen or spread(pasts, policy)
@@ -104,8 +105,8 @@ def _answer(policy: AlertPolicy, thresholds: list[float], outcomes: list[Outcome
 
 def _tried(high: float, outcome: Outcome, scale: float) -> Tried:
     found: dict[str, Any] = told(outcome)
-    hits = sum(bool(each.came_true) for each in outcome.raised)
-    low, top = wilson(hits, found["decided"]) or (None, None)
+    precision = found["precision"]
+    low, top = (None, None) if precision is None else wilson(precision, found["decided"])
     kept = {name: found[name] for name in ("alerts", "decided", "precision", "repeats", "lead_days")}
     return Tried(
         high=high, alerts_per_day=found["alerts_per_day"] * scale, precision_from=low, precision_to=top, **kept

@@ -12,6 +12,9 @@ from churn.outcomes import Band
 from churn.scores import Score
 from churn.view_features import unpacked
 
+POINTS_KEPT_DAYS = 60
+"""As `view_history.lua` keeps the points of whoever is scored; of those who have left, their last ones stay."""
+
 
 @dataclass(frozen=True)
 class UserScore:

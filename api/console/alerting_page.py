@@ -53,7 +53,10 @@ def _tradeoff(context: Context, capacity: float | None) -> dict[str, Any]:
     try:
         found = alerting_sweep.known(context)
     except alerting_sweep.BusyError:
-        return {"swept": None, "why": "Another backtest is under way. Reload the page in a few seconds."}
+        return {
+            "swept": None,
+            "why": ("Another backtest is under way, and one is made at a time. Reload the page in a few seconds."),
+        }
     except ProblemError as error:
         return {"swept": None, "why": f"The policy cannot be tried on the past: {error.detail}"}
     wanted = alerting_sweep.usual_capacity(context) if capacity is None else capacity

@@ -113,7 +113,7 @@ def _sentences(now: PolicyNow, exit_ratio: float, rise_days: float) -> list[str]
         f"{share(exit_ratio)} of where it begins.",
         "Entering the high band raises an alert"
         + (f", at most one about a user in {_days(now.cool_down_days)} of event time." if now.cool_down_days else "."),
-        f"A risk that grows by {now.rise * 100:.0f} points within {_days(rise_days)} raises one in any band."
+        f"A risk that grows by {points(now.rise)} within {_days(rise_days)} raises one in any band."
         if now.rise
         else "A rise of the risk by itself raises none.",
         f"From {quiet['quiet_from']} to {quiet['quiet_until']} ({quiet['quiet_zone']}) alerts wait until that is over."
@@ -152,7 +152,7 @@ def _label(name: str) -> str:
 
 def _said(name: str, value: Any) -> str:
     if name == "rise":
-        return f"{value * 100:g} points"
+        return points(float(value))
     if name in SHARES:
         return share(float(value))
     return _days(float(value)) if name.endswith("_days") else str(value)
@@ -164,6 +164,16 @@ def _number(value: Any) -> str:
 
 def _days(days: float) -> str:
     return "1 day" if days == 1 else f"{days:g} days"
+
+
+def points(rise: float) -> str:
+    """A growth of the risk in points of a hundred, with all the digits that it has.
+
+    >>> [points(each) for each in (0.01, 0.125, 0.004, 0.29)]
+    ['1 point', '12.5 points', '0.4 points', '29 points']
+    """
+    shown = f"{rise * 100:.10g}"
+    return f"{shown} point{'' if shown == '1' else 's'}"
 
 
 def share(value: float) -> str:

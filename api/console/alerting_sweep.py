@@ -10,13 +10,15 @@ from api.alert_answers import percent
 from api.backtests import UNDER_WAY
 from api.console.alerting_policy import share
 from api.console.charts import Chart
+from api.console.durations import rate
 from api.console.remembered import Known
 from api.context import Context
 from api.sweeps import Sweep, SweepWanted, Tried, sweep
 from churn import chosen_policy
 
 KEEP_S = 60.0
-PATIENCE_S = 4.0
+PATIENCE_S = 1.0
+"""Whoever waits takes up a thread that other requests need."""
 FEW = 20
 """Decided alerts below which a precision says little."""
 
@@ -121,7 +123,7 @@ def _words(each: Tried) -> dict[str, str]:
         interval = f"{percent(each.precision_from)} to {percent(each.precision_to)}"
     return {
         "high": share(each.high),
-        "alerts": _rate(each.alerts_per_day),
+        "alerts": rate(each.alerts_per_day),
         "precision": "none" if each.precision is None else percent(each.precision),
         "interval": interval,
         "decided": f"{each.decided:,} decided of {each.alerts:,}",
@@ -131,17 +133,13 @@ def _words(each: Tried) -> dict[str, str]:
     }
 
 
-def _rate(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}" if value >= 0.1 else f"{value:.2f}"
-
-
 def _sentence(each: Tried) -> str:
     if not each.alerts:
         return "no alerts"
     right = "none of them is decided yet"
     if each.precision is not None:
         right = f"{percent(each.precision)} of the {each.decided:,} that are decided came true"
-    return f"{_rate(each.alerts_per_day)} alerts a day; {right}"
+    return f"{rate(each.alerts_per_day)} alerts a day; {right}"
 
 
 def _says(found: Sweep, at: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.alert_answers import percent
+from api.console.alerting_policy import points
 from api.console.moments import Moment, now_of
 from api.context import Context
 from api.webhooks.addresses import RefusedError, parts
@@ -175,7 +175,7 @@ def filter_words(wanted: Wanted) -> str:
         f"raised by {_either(['the band' if each == 'band' else 'a rise' for each in wanted.kinds])}"
         if wanted.kinds
         else "",
-        f"where the risk rose by {percent(wanted.least_rise)} at least" if wanted.least_rise else "",
+        f"where the risk rose by {points(wanted.least_rise)} at least" if wanted.least_rise else "",
     ]
     said = [each for each in found if each]
     return f"only {', '.join(said)}" if said else "all of them"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -39,6 +39,43 @@ class Moved:
     index: float
     then: float
     now: float
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What the card tells of the rows of training.
+
+    Attributes:
+        rows: how many; 0 where the card does not tell how they were spread.
+        edges: of the bins of each feature, in the order of the table.
+        shares: of the rows in each bin, likewise.
+        medians: raw, likewise.
+    """
+
+    rows: int = 0
+    edges: tuple[tuple[float, ...], ...] = ()
+    shares: tuple[tuple[float, ...], ...] = ()
+    medians: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, model: Bundle) -> Learnt:
+        """Read from a card.
+
+        Raises:
+            ChurnError: it is not as it should be.
+        """
+        with bundle.reading(model.version):
+            spread = model.card.get("distribution") or {}
+            rows = int(spread.get("rows", 0))
+            if not rows:
+                return cls()
+            held, reference = [spread["features"][name] for name in NAMES], model.card["reference"]
+            edges = tuple(tuple(map(float, each["edges"])) for each in held)
+            shares = tuple(tuple(map(float, each["shares"])) for each in held)
+            for name, ends, parts in zip(NAMES, edges, shares, strict=True):
+                if len(parts) != len(ends) + 1:
+                    raise ValueError(f"{name} has {len(ends)} edges and {len(parts)} shares")
+            return cls(rows, edges, shares, tuple(float(reference[name]) for name in NAMES))
 
 
 @dataclass(frozen=True)
@@ -85,6 +122,7 @@ def of(context: Context, model: Bundle) -> Drift | None:
 
 
 def _find(context: Context, model: Bundle) -> Drift | None:
+    learnt = Learnt.of(model)  # first: users are many, and of a bad card nothing could be told of them
     client, clock_ms = context.view.redis, context.view.clock()
     drawn = cast("list[str] | None", client.zrandmember("churn:ranking", USERS))
     if clock_ms is None or not drawn:
@@ -95,19 +133,15 @@ def _find(context: Context, model: Bundle) -> Drift | None:
     values = as_of(whole, clock_ms, model.horizon_days)
     if not len(values):
         return None
-    with bundle.reading(model.version):
-        spread = model.card.get("distribution") or {}
-        rows = int(spread.get("rows", 0))
-        features = compared(spread["features"], model.card["reference"], values) if rows else ()
     return Drift(
         found_ms=context.clock(),
         clock_ms=clock_ms,
         version=model.version,
         users=len(values),
         of_users=client.zcard("churn:ranking"),
-        rows=rows,
-        by_chance=by_chance(10, max(1, rows), len(values)),
-        features=features,
+        rows=learnt.rows,
+        by_chance=by_chance(10, max(1, learnt.rows), len(values)),
+        features=compared(learnt, values) if learnt.rows else (),
         other_models=sum(each.score.model_version != model.version for each in whole),
     )
 
@@ -127,26 +161,16 @@ def as_of(users: Sequence[UserScore], clock_ms: int, horizon_days: int) -> Matri
     return values[values[:, _SILENCE] < horizon_days]
 
 
-def compared(spread: Mapping[str, Any], reference: Mapping[str, float], values: Matrix) -> tuple[Moved, ...]:
-    """Each feature of the card beside what it is now.
-
-    Args:
-        spread: of each feature `edges` and `shares`, as `training.distribution` writes them.
-        reference: the medians of training.
-        values: one row per user.
-    """
+def compared(learnt: Learnt, values: Matrix) -> tuple[Moved, ...]:
+    """Each feature as it was in training beside what it is now: one row of values per user."""
+    then = zip(FEATURES, learnt.edges, learnt.shares, learnt.medians, values.T, strict=True)
     return tuple(
-        Moved(
-            feature,
-            psi(spread[feature.name]["shares"], shares(spread[feature.name]["edges"], column)),
-            float(reference[feature.name]),
-            float(np.median(column)),
-        )
-        for feature, column in zip(FEATURES, values.T, strict=True)
+        Moved(feature, psi(parts, in_bins(edges, column)), median, float(np.median(column)))
+        for feature, edges, parts, median, column in then
     )
 
 
-def shares(edges: Sequence[float], values: Matrix) -> list[float]:
+def in_bins(edges: Sequence[float], values: Matrix) -> list[float]:
     """The share of values in each bin; one on an edge is in the bin below it, as in training."""
     places = np.searchsorted(np.array(edges, dtype=np.float64), values, side="left")
     counted: list[float] = (np.bincount(places, minlength=len(edges) + 1) / len(values)).tolist()

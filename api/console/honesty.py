@@ -6,23 +6,20 @@ cancelled or lapsed. They are kept every six hours and at each change of the ban
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from api.console.model_past import Past, pasts
-from api.console.model_shares import Chances, Codes, Flags, Share, share
+from api.console.model_shares import Chances, Codes, Estimate, Flags, estimate
 from api.context import Context
+from api.histories import History, histories
 from churn.outcomes import Band
 from churn.settings import DAY_MS
 from churn.view_records import point
 
-POINTS_KEPT_DAYS = 60
-"""As `churn/view_history.lua` keeps them of whoever is scored. Of those who have left, older ones stay, and are not
-counted: among scores of that time there would be nobody's who is still there."""
 USERS = 2_000
 KEEP_S = 300.0
 BINS = 10
@@ -55,7 +52,7 @@ class OfBand:
     scores: int
     users: int
     said: float
-    came: Share
+    came: Estimate
     cancelled: int
     lapsed: int
     unknown: int
@@ -66,7 +63,7 @@ class Bin:
     """Closed scores of about one risk: the mean that was said, the share that came true, how many."""
 
     said: float
-    came: Share
+    came: Estimate
     scores: int
 
 
@@ -125,7 +122,7 @@ def _find(context: Context) -> Honesty | None:
     horizon_days, clock_ms = context.view.horizon_days(), context.view.clock()
     if horizon_days is None or clock_ms is None:
         return None
-    told = judge(pasts(context.view.redis, USERS), horizon_days * DAY_MS, clock_ms)
+    told = judge(histories(context.view.redis, USERS, clock_ms), horizon_days * DAY_MS, clock_ms)
     return told.honesty(context.clock(), context.view.books().users)
 
 
@@ -171,26 +168,26 @@ class Judged:
             len(came),
             len(np.unique(user[held])),
             float(chance[held].mean()),
-            share(left[held], user[held]),
+            estimate(left[held], user[held]),
             came.count("cancelled"),
             came.count("lapsed"),
             came.count("unknown"),
         )
 
 
-def judge(pasts: Iterable[Past], horizon_ms: int, clock_ms: int) -> Judged:
+def judge(kept: Iterable[History], horizon_ms: int, clock_ms: int) -> Judged:
     """Goes over what is kept of some users.
 
     Of each user and day of event time counts the first point with a band. It is closed when the horizon after it is
     over, and came true when the user was gone at its end: who has left and come back by then has not left.
 
     Args:
-        pasts: of users.
+        kept: of users.
         horizon_ms: of the model.
         clock_ms: the event clock.
     """
     told = Judged(horizon_ms, clock_ms)
-    for code, past in enumerate(pasts):
+    for code, past in enumerate(kept):
         told.looked_at += 1
         if past.model_version:
             told.models.add(past.model_version)
@@ -199,12 +196,10 @@ def judge(pasts: Iterable[Past], horizon_ms: int, clock_ms: int) -> Judged:
     return told
 
 
-def _add(told: Judged, code: int, past: Past) -> None:
+def _add(told: Judged, code: int, past: History) -> None:
     # Only what is counted is read in full: a user may have some hundred points.
     times = [int(text[1 : text.index(",")]) for text in past.points]
-    begin = bisect_left(times, told.clock_ms - POINTS_KEPT_DAYS * DAY_MS)
-    points, times = past.points[begin:], times[begin:]
-    gone = [text.endswith(_GONE) for text in points]
+    gone = [text.endswith(_GONE) for text in past.points]
     if not all(gone):
         first_ms = times[gone.index(False)]
         told.first_ms = first_ms if told.first_ms is None else min(first_ms, told.first_ms)
@@ -217,7 +212,7 @@ def _add(told: Judged, code: int, past: Past) -> None:
             break
         day = as_of // DAY_MS
         end = bisect_right(times, as_of + told.horizon_ms) - 1
-        held = point(points[place])
+        held = point(past.points[place])
         told.user.append(code)
         told.band.append(held.band)
         told.chance.append(held.risk)
@@ -225,7 +220,7 @@ def _add(told: Judged, code: int, past: Past) -> None:
         told.newest_ms = max(as_of, told.newest_ms or as_of)
 
 
-def _way(past: Past, for_good: bool) -> Way:
+def _way(past: History, for_good: bool) -> Way:
     """What the status now says of a leaving, which is known of the last one alone."""
     return past.status if for_good and past.status in ("cancelled", "lapsed") else "unknown"
 
@@ -236,6 +231,6 @@ def bins(chance: Chances, came: Flags, user: Codes) -> tuple[Bin, ...]:
         return ()
     number = max(1, min(BINS, len(chance) // SCORES_PER_BIN, len(np.unique(user)) // USERS_PER_BIN))
     return tuple(
-        Bin(float(chance[held].mean()), share(came[held], user[held]), len(held))
+        Bin(float(chance[held].mean()), estimate(came[held], user[held]), len(held))
         for held in np.array_split(np.argsort(chance, kind="stable"), number)
     )

@@ -49,7 +49,7 @@ class _Start(BaseModel):
     level: Annotated[Level | None, BeforeValidator(_blank)] = None
 
 
-Asked = create_model("Asked", __base__=_Start, **_FIELDS)
+FiguresAsked = create_model("FiguresAsked", __base__=_Start, **_FIELDS)
 """What the address of the page asks for: whom to start from, and each figure as it should be."""
 
 

@@ -17,8 +17,9 @@ KEEP_S = 60.0
 
 @dataclass(frozen=True)
 class InUse:
-    """The bundle with what its report says, or what is wrong with it."""
+    """The bundle with what its report says, or what is wrong with it; `version` is the one that was chosen."""
 
+    version: str | None
     bundle: Bundle | None
     problem: str = ""
     report: Sequence[ReportSection] = ()
@@ -29,13 +30,17 @@ def in_use(context: Context) -> InUse:
     models = context.settings.models
     version = bundle.chosen(models)
     if version is None:
-        return InUse(None, "There is no model in the folder of models. Train one: churn train --events FILE.")
+        return InUse(None, None, "There is no model in the folder of models. Train one: churn train --events FILE.")
 
     def find() -> InUse:
         try:
             held = bundle.load(models, version)
-            return InUse(held, report=model_report.sections(held))
+            return InUse(version, held, report=model_report.sections(held))
         except ChurnError as error:
-            return InUse(None, str(error))
+            return InUse(version, None, str(error))
 
-    return context.remembered.get(f"model:{version}", KEEP_S, find).value
+    found = context.remembered.get("model", KEEP_S, find).value
+    if found.version != version:
+        context.remembered.forget("model")
+        found = context.remembered.get("model", KEEP_S, find).value
+    return found

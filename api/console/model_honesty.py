@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from api.alert_answers import percent
 from api.console.charts import Chart
-from api.console.honesty import POINTS_KEPT_DAYS, Bin, Honesty, OfBand
-from api.console.model_shares import Share
+from api.console.honesty import Bin, Honesty, OfBand
+from api.console.model_shares import Estimate
 from api.console.moments import Moment, now_of
 from churn.bundle import Bundle, reading
 from churn.outcomes import Band
 from churn.settings import DAY_MS
+from churn.view_records import POINTS_KEPT_DAYS
 
 SURE_USERS = 30
 """With fewer the figures are told with a warning."""
@@ -143,7 +144,7 @@ def _row(each: OfBand) -> BandRow:
     )
 
 
-def _interval(came: Share) -> str:
+def _interval(came: Estimate) -> str:
     return f"{percent(came.low, 1)} to {percent(came.high, 1)}"
 
 
@@ -156,13 +157,13 @@ def _bands(bands: Sequence[OfBand], days: int) -> Chart:
         kind="model/bands",
         title="Said and came, by band",
         says=f"Within {days} days, {told}. The lines are 95\N{NARROW NO-BREAK SPACE}% intervals.",
-        figures={"bands": [each.band for each in bands], **_shares([each.came for each in bands]),
+        figures={"bands": [each.band for each in bands], **_came([each.came for each in bands]),
                  "said": [round(100 * each.said, 2) for each in bands], "scores": [each.scores for each in bands]},
     )  # fmt: skip
 
 
-def _shares(shares: Sequence[Share]) -> dict[str, list[float]]:
-    """In per cent."""
+def _came(shares: Sequence[Estimate]) -> dict[str, list[float]]:
+    """What came, in per cent, with the ends of its intervals."""
     return {
         "came": [round(100 * each.value, 2) for each in shares],
         "above": [round(100 * (each.high - each.value), 2) for each in shares],
@@ -201,7 +202,7 @@ def _calibration(found: Honesty, reported: Reported) -> Chart:
         says=f"{count}; points on the thin line are right. {told}",
         figures={
             "live": {"said": [round(100 * each.said, 2) for each in found.bins],
-                     "scores": [each.scores for each in found.bins], **_shares([each.came for each in found.bins])},
+                     "scores": [each.scores for each in found.bins], **_came([each.came for each in found.bins])},
             "report": {"said": [round(100 * each["chance"], 2) for each in reported],
                        "came": [round(100 * each["rate"], 2) for each in reported],
                        "rows": [each["rows"] for each in reported]},

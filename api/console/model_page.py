@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from api.console import drift, honesty, model_card, model_drift, model_honesty, model_report
 from api.console.model_bundle import InUse, in_use
+from api.console.packed import Packed
 from api.console.shell import PageRoute, Shown
 from api.console.watch import EVERYTHING
 from api.context import Context, Wired
@@ -18,7 +20,8 @@ from churn.errors import ChurnError
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-_LEVEL = 6
+_PICTURES_HELD = 64
+"""A report has some ten."""
 
 
 @router.api_route("/model", methods=["GET", "HEAD"])
@@ -44,7 +47,13 @@ def _shown(context: Context, used: InUse) -> dict[str, Any]:
 
 
 @router.api_route("/model/pictures/{name}.svg", methods=["GET", "HEAD"])
-def picture(_: Shown, context: Wired, name: str, accept_encoding: Annotated[str, Header()] = "") -> Response:
+def picture(
+    _: Shown,
+    context: Wired,
+    name: str,
+    accept_encoding: Annotated[str, Header()] = "",
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
     """A drawing of the report of the model in use.
 
     It comes with the policy of every answer, by which it could load and run nothing; as an image in a page a browser
@@ -53,8 +62,10 @@ def picture(_: Shown, context: Wired, name: str, accept_encoding: Annotated[str,
     model = in_use(context).bundle
     if model is None or name not in model_report.pictures(model):
         raise ProblemError("not-found", "The model in use has no such picture.")
-    svg = (model.path / model_report.PICTURES / f"{name}.svg").read_bytes()
-    headers = {"Vary": "Accept-Encoding"}
-    if "gzip" in accept_encoding:
-        svg, headers = gzip.compress(svg, _LEVEL, mtime=0), headers | {"Content-Encoding": "gzip"}
-    return Response(svg, headers=headers, media_type="image/svg+xml")
+    return _packed(model.path, model.version, name).answer("image/svg+xml", accept_encoding, if_none_match)
+
+
+@lru_cache(_PICTURES_HELD)
+def _packed(folder: Path, _version: str, name: str) -> Packed:
+    """A version never changes what it is, so a picture of one is read once."""
+    return Packed.of((folder / model_report.PICTURES / f"{name}.svg").read_bytes())

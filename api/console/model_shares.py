@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from api.intervals import wilson
 
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int64]
@@ -14,12 +15,10 @@ Chances = NDArray[np.float64]
 
 FEW_USERS = 30
 """Of fewer, nobody could tell how alike a user's scores are: each user counts as one observation."""
-_Z = 1.959964
-"""Of 95 %."""
 
 
 @dataclass(frozen=True)
-class Share:
+class Estimate:
     """From 0 to 1, with a 95 % interval."""
 
     value: float
@@ -27,7 +26,7 @@ class Share:
     high: float
 
 
-def share(came: Flags, user: Codes) -> Share:
+def estimate(came: Flags, user: Codes) -> Estimate:
     """The share of scores that came true: Wilson's interval on the effective number of scores.
 
     That number is how many independent scores would tell as much. It comes from how far users differ from each other
@@ -39,7 +38,7 @@ def share(came: Flags, user: Codes) -> Share:
         user: of each score, whose it is, from 0.
     """
     value = float(came.mean())
-    return _wilson(value, _effective(came, user, value))
+    return Estimate(value, *wilson(value, _effective(came, user, value)))
 
 
 def _effective(came: Flags, user: Codes, value: float) -> float:
@@ -51,10 +50,3 @@ def _effective(came: Flags, user: Codes, value: float) -> float:
     variance = float((off**2).sum()) * users / max(1, users - 1) / len(came) ** 2
     most = len(came) if users >= FEW_USERS else users
     return min(float(most), max(1.0, value * (1 - value) / variance)) if variance > 0 else float(most)
-
-
-def _wilson(value: float, number: float) -> Share:
-    """E. B. Wilson, Journal of the American Statistical Association 22, 1927."""
-    middle = (value + _Z**2 / (2 * number)) / (1 + _Z**2 / number)
-    half = _Z / (1 + _Z**2 / number) * math.sqrt(value * (1 - value) / number + _Z**2 / (4 * number**2))
-    return Share(value, max(0.0, min(value, middle - half)), min(1.0, max(value, middle + half)))

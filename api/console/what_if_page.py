@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.alert_answers import percent
 from api.console import levers, what_if_words
-from api.console.levers import Asked
+from api.console.levers import FiguresAsked
 from api.console.moments import Moment, since
 from api.console.shell import PageRoute, Shell, Shown
 from api.console.watch import EVERYTHING, of_user
@@ -27,6 +27,9 @@ from churn.outcomes import Band
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
+_STEPS = (".", "..")
+"""Ids that a browser takes for steps in a path, encoded or not."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -40,7 +43,7 @@ class Start:
         band: of the user.
         as_of: the moment that the score describes.
         version: another one when a newer score has come.
-        path: under which the API is asked.
+        path: under which the API is asked; empty where a browser cannot ask about the user.
     """
 
     user_id: str | None
@@ -57,7 +60,7 @@ class Start:
 def page(
     shell: Shown,
     context: Wired,
-    asked: Annotated[Asked, Query()],
+    asked: Annotated[FiguresAsked, Query()],
     fragment: str = "",
 ) -> Response:
     """The page."""
@@ -100,7 +103,7 @@ def _start(context: Context, risk: Risk | None, explainer: Explainer) -> Start:
         band=risk.user.band,
         as_of=since(score.as_of, context.view.clock()),
         version=f"{score.epoch}-{score.version}",
-        path=f"/v1/users/{quote(score.user_id, safe='')}",
+        path="" if score.user_id in _STEPS else f"/v1/users/{quote(score.user_id, safe='')}",
     )
 
 
@@ -118,7 +121,7 @@ def _answered(
         "level": wanted.level or said["level"],
         "before": what_if_words.side(found.now),
         "after": what_if_words.side(found.then),
-        "difference": what_if_words.points(found.difference),
+        "difference": what_if_words.difference_words(found.difference),
         "pulls": what_if_words.pulls(found.then),
         "room": round(what_if_words.scale(found.then.reasons) * 100),
         "units": {name: features[0].unit for name, features in SIGNALS.items()},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.alert_answers import percent
 from api.console.levers import written
+from api.console.user_reasons import points
 from api.figures import SIGNALS
 from api.least_change import LeastChange, Moved
 from api.user_answers import ReasonAnswer
@@ -14,6 +15,8 @@ from api.what_if import Response
 from churn.outcomes import Band
 from churn.phrases import DRIVERS
 
+_LEAST_TOLD = 0.0005
+"""Below, a difference in points would round to 0.0."""
 _SCALES = (0.1, 0.25, 0.5, 1.0)
 """Of the bars of reasons: the smallest into which all fit."""
 
@@ -75,13 +78,9 @@ def side(answer: Response) -> Side:
     )
 
 
-def points(difference: float) -> str:
-    """A difference of risks with its sign, such as `+23 points`."""
-    rounded = round(difference * 100)
-    if rounded == 0:
-        return "no difference" if abs(difference) < 0.0005 else "under a point"
-    sign = "+" if rounded > 0 else "\N{MINUS SIGN}"
-    return f"{sign}{abs(rounded)} point{'' if abs(rounded) == 1 else 's'}"
+def difference_words(difference: float) -> str:
+    """A difference of risks with its sign, such as `+23.4 points`."""
+    return "no difference" if abs(difference) < _LEAST_TOLD else f"{points(difference)} points"
 
 
 def scale(reasons: Sequence[ReasonAnswer]) -> float:
@@ -102,7 +101,9 @@ def _pull(driver: str, reason: ReasonAnswer | None, room: float, main: bool) -> 
     width = min(50.0, abs(reason.difference) / room * 50)
     raises = reason.difference > 0
     begins = 50.0 if raises else 50.0 - width
-    return Pull(driver, points(reason.difference), reason.words, raises, f"{begins:.2f}", f"{width:.2f}", main)
+    return Pull(
+        driver, difference_words(reason.difference), reason.words, raises, f"{begins:.2f}", f"{width:.2f}", main
+    )
 
 
 def least_words(found: LeastChange) -> tuple[str, list[str]]:

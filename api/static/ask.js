@@ -6,6 +6,10 @@ export class Refused extends Error {}
 
 // The answer's JSON, null for none. Throws Refused, whose message can be shown.
 export async function ask(method, path, body) {
+  // A browser takes . and .. for steps in the path, encoded or not: it would ask about somebody else.
+  if (new URL(path, location.href).pathname !== path.split("?")[0]) {
+    throw new Refused("A browser cannot ask about a user whose id is . or ..: use the API.");
+  }
   let answer;
   try {
     answer = await fetch(path, {

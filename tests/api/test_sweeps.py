@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from api import backtests, sweeps
 from api.backtest import Past, backtest
-from api.sweep import MOST_THRESHOLDS, THRESHOLDS, spread, swept, wilson
+from api.intervals import wilson
+from api.sweep import MOST_THRESHOLDS, THRESHOLDS, spread, swept
 from churn import bundle
 from churn.outcomes import AlertPolicy, Band
 from churn.settings import DAY_MS, Settings
@@ -94,15 +95,14 @@ def test_thresholds_lie_between_the_medium_band_and_the_end(
 @given(st.integers(1, 500).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
 def test_the_interval_of_a_share(seen: tuple[int, int]) -> None:
     hits, of = seen
-    low, top = wilson(hits, of) or (-1.0, -1.0)
-    assert 0 <= low <= hits / of <= top + 1e-12 <= 1 + 1e-9
-    more = wilson(hits * 10, of * 10) or (0.0, 1.0)
+    low, top = wilson(hits / of, of)
+    assert 0 <= low <= hits / of <= top <= 1
+    more = wilson(hits / of, of * 10)
     assert more[1] - more[0] < top - low
 
 
 def test_an_interval_as_the_books_have_it() -> None:
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson(0, 0) is None
+    assert wilson(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
 
 
 @pytest.mark.servers

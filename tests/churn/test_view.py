@@ -22,6 +22,7 @@ from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy, Status
 from churn.scores import FIELDS, Score
 from churn.view import SCHEMA, Books, UserScore, Verdict, View, durability_problems
+from churn.view_records import POINTS_KEPT_DAYS
 
 TOPIC = "churn.scores"
 HOUR_MS = 3_600_000
@@ -355,7 +356,7 @@ class Model:
         if self.point_at is None or self.band != old or one.as_of - self.point_at >= 6 * HOUR_MS:
             self.point_at = one.as_of
             self.points.append((one.as_of, self.band))
-            self.points = [point for point in self.points if point[0] >= one.as_of - 60 * DAY_MS]
+            self.points = [point for point in self.points if point[0] >= one.as_of - POINTS_KEPT_DAYS * DAY_MS]
         self.before = one
 
 
@@ -546,11 +547,12 @@ def test_who_lapsed_is_still_looked_after_and_who_cancelled_is_not(view: View) -
 
 
 @servers
-def test_history_keeps_sixty_days_at_six_hours(view: View) -> None:
-    hours = [0, 5, 6, 11, 12, 24, 60 * 24, 60 * 24 + 6]
+def test_history_keeps_as_many_days_as_readers_are_told_at_six_hours(view: View) -> None:
+    end = POINTS_KEPT_DAYS * 24
+    hours = [0, 5, 6, 11, 12, 24, end, end + 6]
     publish(view, *(score("7", 1 + place, as_of=NOW_MS + hour * HOUR_MS) for place, hour in enumerate(hours)))
     kept = [(point.as_of - NOW_MS) // HOUR_MS for point in view.history("7")]
-    assert kept == [6, 12, 24, 60 * 24, 60 * 24 + 6]
+    assert kept == [6, 12, 24, end, end + 6]
 
 
 @servers

@@ -1,6 +1,6 @@
 // The page Alerting: dialogs, and whatever is pressed in the part that moves.
 import { Refused, say } from "../ask.js";
-import { resetPolicy, startPolicy } from "./alerting_policy.js";
+import { fillPolicy, resetPolicy, startPolicy } from "./alerting_policy.js";
 import { startThreshold } from "./alerting_threshold.js";
 import { acts, startWebhooks } from "./alerting_webhooks.js";
 
@@ -33,7 +33,10 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act], [data-open], [data-close]");
   if (!button) return;
   if (button.dataset.act) act(button);
-  else if (button.dataset.open) document.getElementById(button.dataset.open).showModal();
+  else if (button.dataset.open) {
+    if (button.dataset.fields) fillPolicy(JSON.parse(button.dataset.fields));
+    document.getElementById(button.dataset.open).showModal();
+  }
   else button.closest("dialog").close();
 });
 

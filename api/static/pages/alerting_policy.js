@@ -1,5 +1,5 @@
 // Changing the policy: tried on the past first, then applied by whoever still wants it.
-import { ask, onSend } from "../ask.js";
+import { ask, onSend, say } from "../ask.js";
 import { renew } from "../live.js";
 import { sure } from "./alerting_sure.js";
 
@@ -18,7 +18,7 @@ function changes(form) {
 }
 
 const percent = (share) => `${(share * 100).toFixed(0)}\u202f%`;
-const rate = (value) => value.toFixed(value >= 10 ? 0 : 1);
+const rate = (value) => (value >= 10 ? value.toFixed(0) : String(Number(value.toPrecision(2))));
 
 function said(told) {
   const alerts = `${rate(told.alerts_per_day)} alerts a day over ${told.days.toFixed(0)} days of ${told.users} users`;
@@ -32,6 +32,18 @@ function paragraph(text, className = "") {
   made.textContent = text;
   made.className = className;
   return made;
+}
+
+// Puts what is chosen now into the form: others change it, too, while the page is open.
+export function fillPolicy(fields) {
+  const form = document.getElementById("policy-form");
+  for (const { name, value } of fields) {
+    const input = form.elements[name];
+    input.value = value;
+    input.dataset.held = input.value;
+  }
+  say(form.querySelector("output"), "");
+  form.dispatchEvent(new Event("input")); // what was tried was another policy
 }
 
 export function startPolicy(tell) {
@@ -65,7 +77,6 @@ export function startPolicy(tell) {
       return "";
     }
     await ask("PATCH", "/v1/policy", given);
-    for (const input of form.querySelectorAll("input")) input.dataset.held = input.value;
     forget();
     form.closest("dialog").close();
     tell("The policy was changed; publish takes it over within two seconds, if it runs.");
@@ -78,7 +89,6 @@ export async function resetPolicy() {
   const text = "What was chosen here is given up. Bands are set anew without an alert.";
   if (!(await sure("Go back to the policy of the settings?", text, "Go back"))) return "";
   await ask("DELETE", "/v1/policy");
-  for (const input of document.querySelectorAll("#policy-form input")) input.dataset.held = input.value = "";
   renew();
   return "The policy is that of the settings again.";
 }

@@ -60,7 +60,10 @@ function describe(lever) {
   lever.slider.setAttribute("aria-valuetext", `${lever.number.value} ${lever.unit}`);
 }
 
-const levers = form ? [...form.querySelectorAll(".lever")].map(tie) : [];
+// No path can be made of the ids . and .., so the page is left to work everything out when it is loaded.
+const answers = Boolean(form?.dataset.path);
+
+const levers = answers ? [...form.querySelectorAll(".lever")].map(tie) : [];
 
 const isChanged = (lever) => lever.number.value !== "" && lever.number.validity.valid && Number(lever.number.value) !== Number(lever.own);
 
@@ -179,7 +182,7 @@ function watchForNewer() {
   });
 }
 
-if (form) {
+if (answers) {
   form.querySelector(".work").hidden = true;
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -8,11 +8,9 @@ const percent = (share) => `${(share * 100).toFixed(0)}\u202f%`;
 const bandWords = (band) => (band === "none" ? "no band" : band);
 const written = (value) => String(Number(value.toFixed(value < 1 ? 2 : value < 10 ? 1 : 0)));
 
-export function points(difference) {
-  const rounded = Math.round(difference * 100);
-  if (rounded === 0) return Math.abs(difference) < 0.0005 ? "no difference" : "under a point";
-  const size = Math.abs(rounded);
-  return `${rounded > 0 ? "+" : "\u2212"}${size} point${size === 1 ? "" : "s"}`;
+function differenceWords(difference) {
+  if (Math.abs(difference) < 0.0005) return "no difference";
+  return `${difference > 0 ? "+" : "\u2212"}${Math.abs(difference * 100).toFixed(1)} points`;
 }
 
 function showSide(name, answer) {
@@ -43,7 +41,7 @@ function showPulls(answer) {
     bar.setAttribute("x", `${raises ? 50 : 50 - width}%`);
     bar.setAttribute("width", `${width}%`);
     row.querySelector("small").textContent = reason?.words ?? "";
-    row.querySelector(".number").textContent = reason ? points(reason.difference) : "none";
+    row.querySelector(".number").textContent = reason ? differenceWords(reason.difference) : "none";
     row.classList.toggle("main", row.dataset.driver === answer.driver);
   }
 }
@@ -51,7 +49,7 @@ function showPulls(answer) {
 export function show(told) {
   showSide("now", told.now);
   showSide("then", told.then);
-  document.getElementById("difference").textContent = points(told.difference);
+  document.getElementById("difference").textContent = differenceWords(told.difference);
   document.getElementById("told").textContent = told.then.driver
     ? `An alert would go to whoever takes care of ${told.then.driver}.`
     : "Nothing raises the risk above a typical user's, so an alert would name no driver.";

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Route, expect
 
-from api import backtests
 from api.console import alerting_sweep
 from api.console.alerting_webhooks import filter_words
 from api.console.watch import DELIVERIES, EVERYTHING, of_user, reader
@@ -145,6 +144,22 @@ class TestPolicy:
         expect(page.get_by_role("button", name="Back to the settings…")).to_have_count(0)
         assert get("/v1/policy").json()["changes"] == {}
 
+    def test_the_dialog_shows_what_others_have_chosen_meanwhile(
+        self, risen: None, visit: Visit, served: Served
+    ) -> None:
+        page = visit().go("/alerting")
+        high = page.get_by_role("dialog").get_by_label("High band from a risk of")
+        for chosen, shown in ((0.61, "61"), (0.7, "70"), (None, "")):
+            served.client.patch("/v1/policy", json={"high": chosen})
+            said = page.get_by_text(f"Chosen here: high band from a risk of {shown}")
+            expect(said).to_have_count(1 if shown else 0)
+            page.get_by_role("button", name="Change the policy…").click()
+            expect(high).to_have_value(shown)
+            page.get_by_role("button", name="Try it on the past").click()
+            expect(page.get_by_role("dialog").locator("output")).to_have_text("Nothing is other than it was.")
+            high.fill("44")  # given up with the dialog
+            page.keyboard.press("Escape")
+
     def test_what_is_no_policy_is_said_in_the_dialog(self, risen: None, visit: Visit) -> None:
         visitor = visit()
         page = visitor.go("/alerting")
@@ -248,9 +263,15 @@ class TestThreshold:
         assert len(worked) == 2
 
     def test_while_another_is_under_way_the_rest_is_shown(self, risen: None, get: Any, monkeypatch: Any) -> None:
-        monkeypatch.setattr(alerting_sweep, "PATIENCE_S", 0.01)
-        with backtests.UNDER_WAY:
-            answer = get("/alerting")
+        class Held:
+            """A lock that somebody else has; whoever waits for it keeps a thread that all requests share."""
+
+            def acquire(self, timeout: float) -> bool:
+                assert timeout <= 1
+                return False
+
+        monkeypatch.setattr(alerting_sweep, "UNDER_WAY", Held())
+        answer = get("/alerting")
         assert (answer.status_code, "Another backtest is under way" in answer.text) == (200, True)
         assert "The policy that holds now" in answer.text
 
@@ -447,8 +468,18 @@ def test_a_filter_in_words() -> None:
     wanted = Wanted(("high", "medium"), ("adverts",), ("paid",), ("rise",), 0.2)
     assert filter_words(wanted) == (
         "only in the high or medium band, driven by adverts, on the paid plan, raised by a rise, "
-        "where the risk rose by 20\u202f% at least"
+        "where the risk rose by 20 points at least"
     )
+
+
+@pytest.mark.parametrize(("rise", "words"), [(0.004, "0.4 points"), (0.125, "12.5 points"), (0.29, "29 points")])
+def test_points_keep_their_digits(filled: Any, publisher: Thresholds, get: Any, rise: float, words: str) -> None:
+    chosen_policy.write(filled.view.redis, {"rise": rise})
+    publisher.follow(filled.view)
+    told = get("/alerting").text
+    assert f"A risk that grows by {words} within" in told
+    assert f"alert when the risk grows by {words}" in told
+    assert filter_words(Wanted(least_rise=rise)) == f"only where the risk rose by {words} at least"
 
 
 def test_from_where_on_the_team_can_take_all_is_meant(risen: None, get: Any, visit: Visit) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.console import drift, model_drift
-from api.console.drift import Drift, Moved, as_of, compared, shares
+from api.console.drift import Drift, Learnt, Moved, as_of, compared, in_bins
+from api.console.remembered import Remembered
 from churn import bundle
+from churn.bundle import Bundle
+from churn.errors import ChurnError
 from churn.features import FEATURES, NAMES
 from churn.settings import DAY_MS
 from tests.api.conftest import NOW_MS
@@ -28,7 +33,7 @@ def spread(edge: float = 5.0, below: float = 0.9) -> dict[str, Any]:
 
 @given(EDGES, st.lists(st.floats(0, 60), min_size=1, max_size=40))
 def test_a_value_on_an_edge_is_in_the_bin_below(edges: Sequence[float], values: list[float]) -> None:
-    found = shares(edges, np.array(values))
+    found = in_bins(edges, np.array(values))
     assert len(found) == len(edges) + 1
     ends = np.cumsum(found)[:-1]
     assert ends == pytest.approx([np.mean([value <= edge for value in values]) for edge in edges])
@@ -36,12 +41,13 @@ def test_a_value_on_an_edge_is_in_the_bin_below(edges: Sequence[float], values: 
 
 
 def test_shares_like_those_of_training_have_not_moved() -> None:
+    learnt = Learnt.of(Bundle(Path(), {"version": "m1", "distribution": spread(), "reference": TYPICAL}))
     values = np.zeros((10, len(NAMES)))
     values[9] = 9.0
-    [one, *_] = compared(spread()["features"], TYPICAL, values)
+    [one, *_] = compared(learnt, values)
     assert (one.feature, one.index) == (FEATURES[0], pytest.approx(0))
     assert one.now == 0
-    [one, *_] = compared(spread()["features"], TYPICAL, values + 9)
+    [one, *_] = compared(learnt, values + 9)
     assert one.index > 2
 
 
@@ -69,6 +75,17 @@ def test_another_model_is_compared_at_once(filled: Any, served: Any, scored: Any
     assert found is not None
     assert (found.version, found.users, found.rows, found.other_models) == ("m2", 2, 1000, 2)
     assert len(found.features) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    "spread_of_one", [{"edges": [5.0]}, {"edges": [5.0], "shares": [1.0]}, {"edges": 5, "shares": []}]
+)
+def test_of_a_bad_card_nobody_is_read(spread_of_one: Any) -> None:
+    card: dict[str, Any] = {"version": "m1", "reference": TYPICAL, "distribution": spread()}
+    card["distribution"]["features"]["paid"] = spread_of_one
+    context: Any = SimpleNamespace(remembered=Remembered())  # it has no view to read
+    with pytest.raises(ChurnError, match="m1 is not as it should be"):
+        drift.of(context, Bundle(Path(), card))
 
 
 @pytest.mark.servers

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from api.console import honesty
 from api.console.honesty import Judged, judge
-from api.console.model_past import Past, pasts
-from api.console.model_shares import FEW_USERS, share
+from api.console.model_shares import FEW_USERS, estimate
+from api.histories import History, histories
 from churn.settings import DAY_MS
 
 HOUR_MS = 3_600_000
@@ -20,14 +20,14 @@ HORIZON_MS = 14 * DAY_MS
 START_MS = 1_538_352_000_000
 
 
-def past(*points: tuple[float, str], status: str = "active", model: str = "m1") -> Past:
+def past(*points: tuple[float, str], status: str = "active", model: str = "m1") -> History:
     """Points by the days since the start and the band; each says a risk of .3."""
     made = [f'[{START_MS + round(day * DAY_MS)},{place},0.2,0.1,"{band}"]' for place, (day, band) in enumerate(points)]
-    return Past(made, status, model)  # type: ignore[arg-type]
+    return History(made, status, model)  # type: ignore[arg-type]
 
 
-def judged(*pasts: Past, clock_days: float = 50) -> Judged:
-    return judge(pasts, HORIZON_MS, START_MS + round(clock_days * DAY_MS))
+def judged(*kept: History, clock_days: float = 50) -> Judged:
+    return judge(kept, HORIZON_MS, START_MS + round(clock_days * DAY_MS))
 
 
 def test_the_first_of_a_day_counts_and_only_with_a_band() -> None:
@@ -85,13 +85,13 @@ def test_by_band_and_in_bins() -> None:
 def test_nothing_at_all() -> None:
     told = judged().honesty(7, 0)
     assert (told.scores, told.bands, told.bins, told.error, told.first_ms) == (0, (), (), None, None)
-    assert judged(past((0, "none")), Past([], None, "")).honesty(7, 2).first_ms is None
+    assert judged(past((0, "none")), History([], None, "")).honesty(7, 2).first_ms is None
 
 
 @given(st.integers(1, 400), st.integers(0, 400))
 def test_of_one_score_a_user_it_is_wilson(users: int, left: int) -> None:
     came = np.arange(users) < min(left, users)
-    found = share(came, np.arange(users))
+    found = estimate(came, np.arange(users))
     assert 0 <= found.low <= found.value <= found.high <= 1
     # The interval holds the shares from which what came is 1.96 standard errors away.
     if users >= FEW_USERS and 0 < found.value < 1:
@@ -101,21 +101,21 @@ def test_of_one_score_a_user_it_is_wilson(users: int, left: int) -> None:
 
 
 def test_scores_that_are_all_alike_tell_no_more_than_their_users() -> None:
-    once = share(np.arange(100) < 30, np.arange(100))
-    often = share(np.repeat(np.arange(100) < 30, 20), np.repeat(np.arange(100), 20))
+    once = estimate(np.arange(100) < 30, np.arange(100))
+    often = estimate(np.repeat(np.arange(100) < 30, 20), np.repeat(np.arange(100), 20))
     assert (often.low, often.high) == pytest.approx((once.low, once.high))
-    mixed = share(np.tile(np.arange(20) < 6, 100), np.repeat(np.arange(100), 20))
+    mixed = estimate(np.tile(np.arange(20) < 6, 100), np.repeat(np.arange(100), 20))
     assert mixed.high - mixed.low < (often.high - often.low) / 3
 
 
 def test_of_few_users_each_is_one_observation() -> None:
     """Two users half of whose scores came true: that they are alike says nothing of others."""
-    found = share(np.tile([True, False], 90), np.repeat([0, 1], 90))
+    found = estimate(np.tile([True, False], 90), np.repeat([0, 1], 90))
     assert found.high - found.low > 0.7
 
 
 def test_nobody_left_is_no_certainty() -> None:
-    found = share(np.zeros(200, dtype=bool), np.repeat(np.arange(10), 20))
+    found = estimate(np.zeros(200, dtype=bool), np.repeat(np.arange(10), 20))
     assert found.low == 0
     assert found.high > 0.2
 
@@ -127,19 +127,28 @@ def test_what_publish_writes_is_read(filled: Any, score: Any) -> None:
         filled.add(score("7", version=1 + day, as_of=first + day * DAY_MS, p_cancel=0.5, p_lapse=0.1))
     filled.add(score("7", version=9, as_of=first + 5 * DAY_MS, status="cancelled"))
     filled.add(score("8", as_of=first + 40 * DAY_MS))
-    found = {each.status: each for each in pasts(filled.view.redis, 10)}
+    found = {each.status: each for each in histories(filled.view.redis, 10, filled.view.clock())}
     told = judge([found["cancelled"], found["active"]], HORIZON_MS, filled.view.clock())
     assert told.came == ["cancelled"] * 3
     assert told.chance == pytest.approx([0.6] * 3)
     assert told.models == {"m1"}
-    assert len(list(pasts(filled.view.redis, 1))) == 1
+    assert len(list(histories(filled.view.redis, 1, filled.view.clock()))) == 1
 
 
-def test_those_who_left_long_ago_do_not_stand_for_those_who_stayed() -> None:
+@pytest.mark.servers
+def test_those_who_left_long_ago_do_not_stand_for_those_who_stayed(filled: Any, score: Any) -> None:
     """Of whoever is scored the view keeps 60 days; of those who have left it keeps their last ones for ever."""
-    long_gone = past((10, "low"), (20, "none"), status="cancelled")
-    lately_gone = past((50, "low"), (60, "none"), status="cancelled")
-    there = past((50, "low"), (99, "low"))
-    told = judged(long_gone, lately_gone, there, clock_days=100)
-    assert (told.looked_at, told.user, told.came) == (3, [1, 2], ["cancelled", None])
-    assert told.first_ms == START_MS + 50 * DAY_MS
+    first = score("7").as_of
+    for user_id, day, last in (
+        ("long gone", 10, "cancelled"),
+        ("lately gone", 50, "cancelled"),
+        ("there", 50, "active"),
+    ):
+        filled.add(
+            score(user_id, as_of=first + day * DAY_MS),
+            score(user_id, version=2, as_of=first + (day + 10) * DAY_MS, status=last),
+        )
+    clock_ms = first + 100 * DAY_MS
+    told = judge(histories(filled.view.redis, 10, clock_ms), HORIZON_MS, clock_ms)
+    assert (told.looked_at, sorted(map(str, told.came))) == (3, ["None", "None", "cancelled"])
+    assert told.first_ms == first + 50 * DAY_MS

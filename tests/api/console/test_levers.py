@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.console.levers import Asked, changes, groups, own_values, place, written
+from api.console.levers import FiguresAsked, changes, groups, own_values, place, written
 from api.figures import SIGNALS, figures
 from churn.features import NAMES
 from tests.api.small_model import TYPICAL
@@ -21,15 +21,17 @@ SAID = figures(TYPICAL)
 def test_a_form_that_is_sent_as_it_stands_changes_nothing(user: dict[str, float]) -> None:
     said = figures(user)
     values = {name: written(own) for name, own in own_values(said).items()}
-    assert changes(said, Asked(level=said["level"], **values)).applied(user) == user
-    assert changes(said, Asked(**dict.fromkeys(values, " "), level="")).applied(user) == user
+    assert changes(said, FiguresAsked(level=said["level"], **values)).applied(user) == user
+    assert changes(said, FiguresAsked(**dict.fromkeys(values, " "), level="")).applied(user) == user
 
 
 @given(USERS, st.sampled_from(sorted(own_values(SAID))), st.floats(0, 10_000))
 def test_a_lever_goes_as_far_as_it_was_moved_and_marks_the_own_value(
     user: dict[str, float], name: str, value: float
 ) -> None:
-    held = {lever.name: lever for _, some in groups(figures(user), SAID, Asked(**{name: value})) for lever in some}
+    held = {
+        lever.name: lever for _, some in groups(figures(user), SAID, FiguresAsked(**{name: value})) for lever in some
+    }
     assert set(held) == {*(each for each in SIGNALS if not each.startswith("songs_")), "songs", "silence_days",
                          "tenure_days"}  # fmt: skip
     lever = held[name]
@@ -47,7 +49,7 @@ def test_further_on_the_slider_is_more(one: float, other: float) -> None:
 
 @pytest.mark.parametrize(("level", "name"), [("free", "songs_free"), ("paid", "songs_paid")])
 def test_songs_are_told_on_the_plan_that_is_asked_for(level: str, name: str) -> None:
-    found = changes(SAID, Asked(songs=20, level=level))
+    found = changes(SAID, FiguresAsked(songs=20, level=level))
     assert found.per_day is not None
     told = found.per_day.model_dump(exclude_none=True)
     assert told == {"songs_free": 0, "songs_paid": 0} | {name: 20}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.console import model_report
+from api.console import model_bundle, model_report
 from churn import bundle
 from churn.features import NAMES
 from churn.outcomes import HeartbeatPolicy
@@ -257,6 +258,35 @@ def test_a_picture_is_told_what_it_is(telling: Served) -> None:
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "'unsafe-inline'" not in answer.headers["content-security-policy"]
     assert telling.client.get("/model/pictures/ranking.svg", headers={"Authorization": ""}).status_code == 303
+
+
+def test_a_picture_is_packed_once_and_sent_once(
+    filled: Any, serve_on: Callable[..., Served], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bundle(tmp_path, "m2", 14, files={"pictures/ranking.svg": SVG})
+    telling = serve_on(filled.url, models=tmp_path)
+    first = telling.client.get("/model/pictures/ranking.svg", headers={"Accept-Encoding": "gzip"})
+    assert (first.text, first.headers["content-encoding"]) == (SVG, "gzip")
+    assert first.headers["cache-control"] == "private, no-cache"
+    monkeypatch.setattr(gzip, "compress", None)
+    plain = telling.client.get("/model/pictures/ranking.svg", headers={"Accept-Encoding": "identity"})
+    assert (plain.text, plain.headers["etag"]) == (SVG, first.headers["etag"])
+    again = telling.client.get("/model/pictures/ranking.svg", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    write_bundle(tmp_path, "m3", 14, files={"pictures/ranking.svg": SVG.replace("00ff00", "0000ff")})
+    monkeypatch.undo()
+    other = telling.client.get("/model/pictures/ranking.svg", headers={"If-None-Match": first.headers["etag"]})
+    assert (other.status_code, other.text) == (200, SVG.replace("00ff00", "0000ff"))
+
+
+def test_one_model_is_remembered_however_many_were_chosen(
+    filled: Any, serve_on: Callable[..., Served], tmp_path: Path
+) -> None:
+    telling = serve_on(filled.url, models=tmp_path)
+    for version in ("m3", "m4"):
+        write_bundle(tmp_path, version, 14)
+        assert model_bundle.in_use(telling.context).version == version
+    assert [name for name in telling.context.remembered._held if name.startswith("model")] == ["model"]
 
 
 def test_sections_of_a_report(told: Path) -> None:

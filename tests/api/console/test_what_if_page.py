@@ -52,7 +52,7 @@ def test_the_form_sent_as_it_stands_changes_nothing(filled: Any, visit: Visit, s
     page.get_by_role("spinbutton", name="Adverts").fill("20")
     page.get_by_label("paid").check()
     page.get_by_role("button", name="Work it out").click()
-    expect(page.locator("#difference")).to_have_text(re.compile(r"^\+\d+ points$"))
+    expect(page.locator("#difference")).to_have_text(re.compile(r"^\+\d+\.\d points$"))
     expect(page.get_by_label("paid")).to_be_checked()
 
 
@@ -71,7 +71,7 @@ def test_the_model_answers_while_a_lever_is_moved(filled: Any, served: Any, visi
     told = served.client.post("/v1/users/7/what-if", json={"changes": {"per_day": {"adverts": 0}}}).json()
     expect(then(page).locator(".risk")).to_have_text(said(told["then"]["risk"]))
     expect(then(page).locator(".band")).to_have_text("low")
-    expect(page.locator("#difference")).to_have_text(f"\N{MINUS SIGN}{round(-told['difference'] * 100)} points")
+    expect(page.locator("#difference")).to_have_text(f"\N{MINUS SIGN}{-told['difference'] * 100:.1f} points")
     expect(page).to_have_url(f"{visitor.url}/what-if?user=7&adverts=0")
     expect(page.locator("#least-words")).to_contain_text("nothing to change")
     expect(page.locator("#said")).to_have_text(re.compile("^Then "))
@@ -82,6 +82,28 @@ def test_the_model_answers_while_a_lever_is_moved(filled: Any, served: Any, visi
     expect(then(page).locator(".risk")).to_have_text(said(told["then"]["risk"]))
     again = then(page).locator("rect.cancel").get_attribute("width")
     assert float(str(width).rstrip("%")) == pytest.approx(float(str(again).rstrip("%")), abs=0.01)
+
+
+@pytest.mark.parametrize("user_id", [".", ".."])
+def test_of_whom_a_browser_cannot_ask_the_page_tells_itself(
+    filled: Any, visit: Visit, scored: Any, user_id: str
+) -> None:
+    filled.add(scored(user_id, HIGH))
+    page = visit().go(f"/what-if?user={user_id}")
+    asked: list[Any] = []
+    page.on("request", lambda request: asked.append(request) if request.method == "POST" else None)
+    expect(page.get_by_text("use the API. This page works it out")).to_be_visible()
+    page.get_by_role("spinbutton", name="Adverts").fill("0")
+    page.get_by_role("button", name="Work it out").click()
+    expect(page).to_have_url(re.compile(rf"user={re.escape(user_id)}&.*adverts=0"))
+    expect(then(page).locator(".band")).to_have_text("low")
+    expect(page.locator("[data-side=now] .band")).to_have_text("high")
+    refused = page.evaluate(
+        """path => import("/static/ask.js").then(({ ask }) => ask("POST", path, { changes: {} })).catch(String)""",
+        f"/v1/users/{user_id}/what-if",
+    )
+    assert "A browser cannot ask about a user whose id is . or .." in refused
+    assert asked == []
 
 
 def test_one_request_at_a_time_and_the_newest_value_wins(filled: Any, served: Any, visit: Visit, scored: Any) -> None:
