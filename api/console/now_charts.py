@@ -36,7 +36,8 @@ def delay_chart(pace: Pace) -> Chart:
     p50_ms, p99_ms, worst_ms = pace.minute.p50_ms, pace.minute.p99_ms, pace.whole.worst_ms
     says = "Nothing was scored in the last minute."
     if p50_ms is not None and p99_ms is not None:
-        says = f"From Kafka's stamp to readable: half within {delay(p50_ms)}, 99 of 100 within {delay(p99_ms)}."
+        says = f"From Kafka's stamp to readable: half within about {delay(p50_ms)}, "
+        says += f"99 of 100 within about {delay(p99_ms)}."
     if worst_ms is not None:
         says += f" In the worst second of ten minutes {delay(worst_ms)}."
     return Chart(
@@ -45,7 +46,7 @@ def delay_chart(pace: Pace) -> Chart:
         title="Scoring delay",
         says=says,
         figures={"ends_ms": pace.ends_ms, "step_ms": STEP_MS, "p50": half, "p99": most},
-        head=("Ten seconds from, UTC", "Half within", "99 of 100 within"),
+        head=("Ten seconds from, UTC", "Half within about", "99 of 100 within about"),
         rows=[
             (at, *("no score" if each is None else delay(each) for each in both))
             for at, *both in zip(_times(pace), half, most, strict=True)

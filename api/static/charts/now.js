@@ -48,13 +48,13 @@ export function delay(figures, theme) {
   const line = (figure, name, words, style) => ({
     type: "scatter", mode: "lines", name, x: at, customdata: times.map((time, i) => [time, figure[i]]),
     y: figure.map((each) => (each === null ? null : Math.max(1, each))), line: { ...style.line },
-    hovertemplate: `${words} within %{customdata[1]:,.3~g} ms, ten seconds from %{customdata[0]}<extra></extra>`,
+    hovertemplate: `${words} within about %{customdata[1]:,.3~g} ms, ten seconds from %{customdata[0]}<extra></extra>`,
   });
   const largest = Math.max(1000, ...figures.p99.map((each) => each ?? 0));
   return {
     data: [
-      line(figures.p50, "half within", "Half", theme.lines.plain),
-      line(figures.p99, "99 of 100 within", "99 of 100", theme.lines.lapse),
+      line(figures.p50, "half within about", "Half", theme.lines.plain),
+      line(figures.p99, "99 of 100 within about", "99 of 100", theme.lines.lapse),
     ],
     layout: {
       showlegend: true,

@@ -70,10 +70,34 @@ def test_how_long_the_event_clock_has_stood_still() -> None:
     assert Pace(pulses, NOW_MS).still_ms == 2000
 
 
-def test_a_typical_second_counts_by_its_events_and_the_worst_is_told() -> None:
-    pulses = [*each_second(1, 1, 1, p50_ms=500, p99_ms=900), *each_second(10, p50_ms=7, p99_ms=29)]
+def test_seconds_count_by_their_events_and_the_worst_is_told() -> None:
+    pulses = [*each_second(1, 1, 1, ends_ms=NOW_MS - 1000, p50_ms=500, p99_ms=1900), *each_second(400)]
     minute = Pace(pulses, NOW_MS).minute
-    assert (minute.p50_ms, minute.p99_ms, minute.worst_ms) == (7, 29, 900)
+    assert (minute.p50_ms, minute.p99_ms, minute.worst_ms) == (7, 29, 1900)
+    assert minute.late == 3 / 403
+    minute = Pace([*pulses[:3], *each_second(290)], NOW_MS).minute
+    assert (minute.p50_ms, minute.p99_ms) == (7, 1900), "more than 1 of 100"
+
+
+def test_of_all_scores_at_most_one_in_fifty_is_beyond_the_p99() -> None:
+    slow, quick = each_second(*[10] * 28, ends_ms=NOW_MS - 32_000, p50_ms=8000, p99_ms=9000), each_second(*[10] * 32)
+    minute = Pace([*slow, *quick], NOW_MS).minute
+    assert (minute.p50_ms, minute.p99_ms) == (7, 9000)
+    assert minute.late == pytest.approx(28 / 60)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 50)), min_size=1, max_size=60))
+def test_few_scores_are_of_seconds_beyond_the_figures(seconds: list[tuple[int, int]]) -> None:
+    minute = Pace(
+        [Pulse(NOW_MS - place, 0, events, p99 / 2, p99) for place, (p99, events) in enumerate(seconds)][::-1], NOW_MS
+    ).minute
+    p50_ms, p99_ms = minute.p50_ms, minute.p99_ms
+    assert p50_ms is not None
+    assert p99_ms is not None
+    assert p99_ms in {p99 for p99, _ in seconds}
+    assert sum(events for p99, events in seconds if p99 > p99_ms) * 100 <= minute.events
+    assert sum(events for p99, events in seconds if p99 / 2 > p50_ms) * 2 <= minute.events
+    assert sum(events for p99, events in seconds if p99 / 2 < p50_ms) * 2 <= minute.events
 
 
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 100)), max_size=80), st.integers(0, 20_000))
