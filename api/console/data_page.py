@@ -54,7 +54,7 @@ def page(shell: Shown, context: Wired) -> Response:
         tally=tally,
         head=_head(tally, context.settings.publish.tally_per_second) if tally and there else None,
         per_day=data_charts.per_day(tally) if tally and there else None,
-        rhythm=rhythm(days) if there else None,
+        rhythm=rhythm(days, tally.since_ms, context.view.clock()) if tally and there else None,
         by_page=data_charts.pages(days) if there else None,
         levels=data_charts.levels(days, found) if there or found.listeners else None,
         ages=users_by_age(found) if found.listeners else None,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -107,7 +107,7 @@ def test_a_day_on_which_nothing_came_is_a_gap() -> None:
 
 def test_a_cell_is_the_mean_of_its_weekday() -> None:
     wednesdays = [day(date(2018, 10, 24), {3: 10}), day(date(2018, 10, 31), {3: 20, 4: 60})]
-    grid = rhythm([*wednesdays, day(date(2018, 11, 1), {3: 8})])
+    grid = rhythm([*wednesdays, day(date(2018, 11, 1), {3: 8})], LATER_MS, LATER_MS)
     assert "Wednesdays from 4:00 to 5:00 (30 on average)" in grid.says
     assert "UTC" in grid.says
     cells = dict(grid.weekdays)["Wed"]
@@ -117,10 +117,46 @@ def test_a_cell_is_the_mean_of_its_weekday() -> None:
     assert [row[3:6] for row in grid.rows[3:5]] == [("15", "8", "none"), ("30", "0", "none")]
 
 
-@given(st.lists(st.tuples(st.integers(0, 27), st.dictionaries(st.integers(0, 23), st.integers(0, 10**9))), min_size=1))
-def test_every_cell_fits_its_row(some: list[tuple[int, dict[int, int]]]) -> None:
+MONDAY = date(2018, 10, 29)
+
+
+def at(hour: int, minute: int = 0) -> int:
+    """A time of that Monday."""
+    return round(datetime(2018, 10, 29, hour, minute, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("clock_ms", [at(5), None])
+def test_hours_that_have_not_come_yet_are_not_empty(clock_ms: int | None) -> None:
+    grid = rhythm([day(MONDAY, {0: 50, 1: 40, 2: 30, 3: 20, 4: 25})], LATER_MS, clock_ms)
+    assert "fewest on Mondays from 3:00 to 4:00 (20)" in grid.says
+    assert [row[1] for row in grid.rows][:7] == ["50", "40", "30", "20", "25", "none", "none"]
+
+
+def test_an_hour_that_goes_on_is_shown_but_is_not_the_one_with_fewest() -> None:
+    grid = rhythm([day(MONDAY, {0: 50, 1: 40, 2: 3})], LATER_MS, at(2, 5))
+    assert "fewest on Mondays from 1:00 to 2:00 (40)" in grid.says
+    assert grid.rows[2][1] == "3"
+    assert "fewest on Mondays from 2:00 to 3:00 (3)" in rhythm([day(MONDAY, {2: 3})], at(2), at(2, 5)).says
+
+
+def test_an_hour_without_events_that_is_over_is_empty() -> None:
+    grid = rhythm([day(MONDAY, {0: 50, 2: 30})], LATER_MS, at(4))
+    assert [row[1] for row in grid.rows][:5] == ["50", "0", "30", "0", "none"]
+
+
+def test_hours_before_counting_began_are_not_empty() -> None:
+    grid = rhythm([day(MONDAY, {9: 30, 10: 20, 11: 25})], at(9), at(12))
+    assert "fewest on Mondays from 10:00 to 11:00 (20)" in grid.says
+    assert {row[1] for row in grid.rows[:9]} == {"none"}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 27), st.dictionaries(st.integers(0, 23), st.integers(0, 10**9))), min_size=1),
+    st.none() | st.integers(at(0), at(23)),
+)
+def test_every_cell_fits_its_row(some: list[tuple[int, dict[int, int]]], clock_ms: int | None) -> None:
     days = [day(date(2018, 10, 1 + at), hours) for at, hours in some]
-    for _, cells in rhythm(days).weekdays:
+    for _, cells in rhythm(days, LATER_MS, clock_ms).weekdays:
         assert len(cells) == 24
         for cell in cells:
             assert 0 <= cell.y <= 100
