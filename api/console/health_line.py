@@ -110,7 +110,7 @@ def stream_sign(pace: Pace) -> Sign:
         "Stream",
         "unsure",
         f"silent {since}",
-        f"No event has been scored {since}. If listeners are active, look at `churn stream` and at what sends events.",
+        f"No event has been scored {since}. If users are active, look at `churn stream` and at what sends events.",
     )
 
 

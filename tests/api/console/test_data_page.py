@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
 from api.console import data_charts
-from api.console.ages import GROUPS, NOT_KNOWN, Listener, Sample, chances_by_age, sample, users_by_age
+from api.console.ages import GROUPS, NOT_KNOWN, Sample, User, chances_by_age, sample, users_by_age
 from api.console.data_letters import letters
 from api.console.data_rhythm import rhythm
 from churn import events
@@ -78,7 +79,7 @@ def test_pages_stand_by_frequency_and_songs_in_words() -> None:
 
 
 def test_levels_of_events_and_of_users() -> None:
-    found = Sample((Listener("free", 3.0, 0.1, 0.1), Listener("paid", None, 0.1, 0.1)), 2)
+    found = Sample((User("free", 3.0, 0.1, 0.1), User("paid", None, 0.1, 0.1)), 2)
     chart = data_charts.levels([day(Home=4)], found)
     assert [row[1:] for row in chart.rows] == [
         ("0", f"0.0{SPACE}%", "1", f"50.0{SPACE}%"), ("4", f"100.0{SPACE}%", "1", f"50.0{SPACE}%")
@@ -174,12 +175,12 @@ def test_every_cell_fits_its_row(some: list[tuple[int, dict[int, int]]], clock_m
      (9999, "later"), (None, NOT_KNOWN)],
 )  # fmt: skip
 def test_the_group_of_an_age(age_days: float | None, group: str) -> None:
-    assert Listener("free", age_days, 0.1, 0.1).group == group
+    assert User("free", age_days, 0.1, 0.1).group == group
 
 
 def test_groups_of_few_users_are_drawn_but_not_spoken_of() -> None:
-    found = Sample((*[Listener("free", 3.0, 0.2, 0.1)] * 30, *[Listener("free", 10.0, 0.9, 0.05)] * 3,
-                    *[Listener("free", 100.0, 0.1, 0.3)] * 20, Listener("free", None, 0.9, 0.9)), 900)  # fmt: skip
+    found = Sample((*[User("free", 3.0, 0.2, 0.1)] * 30, *[User("free", 10.0, 0.9, 0.05)] * 3,
+                    *[User("free", 100.0, 0.1, 0.3)] * 20, User("free", None, 0.9, 0.9)), 900)  # fmt: skip
     chart = chances_by_age(found)
     assert chart.figures["groups"] == ["week 1", "weeks 2 to 4", "months 4 to 6"]
     assert chart.figures["cancel"] == pytest.approx([0.2, 0.9, 0.1])
@@ -187,7 +188,9 @@ def test_groups_of_few_users_are_drawn_but_not_spoken_of() -> None:
     assert f"silent in months 4 to 6 since registration (30{SPACE}%)" in chart.says
     assert users_by_age(found).figures == {"groups": [*GROUPS, NOT_KNOWN], "users": [30, 3, 0, 20, 0, 0, 0, 1]}
     assert "A sample of 54 of 900 active users; most of them" in users_by_age(found).says
-    assert "say little" in chances_by_age(Sample((Listener("free", 1.0, 0.2, 0.1),), 1)).says
+    assert users_by_age(replace(found, age_s=20)).says.endswith(". Looked at within the last minute.")
+    assert chart.says.endswith(" Looked at within the last 10 seconds.")
+    assert "say little" in chances_by_age(Sample((User("free", 1.0, 0.2, 0.1),), 1)).says
 
 
 @pytest.mark.servers
@@ -198,9 +201,9 @@ def test_ages_are_moved_to_the_event_clock(filled: Any, scored: Any) -> None:
     filled.add(scored("now", {"tenure_days": 400.0}), scored("gone", status="cancelled"))
     found = sample(filled.view)
     assert found.active == 3
-    ages = sorted(each.age_days or 0 for each in found.listeners)
+    ages = sorted(each.age_days or 0 for each in found.users)
     assert ages == pytest.approx([0, 8, 400])
-    assert sum(each.age_days is None for each in found.listeners) == 1
+    assert sum(each.age_days is None for each in found.users) == 1
 
 
 # Dead letters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,13 @@ def test_what_has_moved_most_comes_first() -> None:
     )
     assert "about 0.07 by chance alone" in found.by_chance
     assert found.lines == (25.0, 62.5)
+
+
+def test_a_sample_is_called_one() -> None:
+    found = told()
+    assert model_drift.words(found).by_chance.startswith("150 active users of 150, each")
+    found = replace(found, users=1990, of_users=10_000)
+    assert model_drift.words(found).by_chance.startswith("A sample of 1,990 active users of 10,000, each")
 
 
 def test_bars_end_where_the_scale_does() -> None:

@@ -47,7 +47,7 @@ def test_it_shows_who_is_at_risk_and_how_far_the_scorer_is(filled: Filled, get: 
     rise(filled, scored, "7", p_cancel=0.6, features=HEAVY)
     beat(filled, *[61] * 60)
     text = plain(get("/").text)
-    assert "1 of 3 listeners is at high risk of leaving within 30 days" in text
+    assert "1 of 3 users is at high risk of leaving within 30 days" in text
     assert re.search(r"1 high\s+1 medium\s+1 low", text)
     assert "All is well." in text
     assert "Nothing unusual." in text
@@ -57,7 +57,10 @@ def test_it_shows_who_is_at_risk_and_how_far_the_scorer_is(filled: Filled, get: 
     assert "Model m1 medium from 30 %, high from 50 %" in text
     assert re.search(r"7 may cancel just now On the paid plan, rose from low to high risk: .* adverts", text)
     assert "Driver: adverts" in text
-    assert "The risk of 1 of 2 listeners at high or medium risk is raised most by adverts." in text
+    assert (
+        "The risk of 1 of 2 users at high or medium risk is raised most by adverts. Counted within the last 10 seconds."
+        in text
+    )
     assert 'href="/users?band=high"' in get("/").text
 
 
@@ -69,9 +72,16 @@ def test_changes_since_a_day_before_are_by_the_event_clock(filled: Filled, get: 
     text = plain(get("/").text)
     assert "6 high 6 more than a day before" in text
     assert "2 low 6 fewer" in text
-    assert "The high band has grown from 0 to 6 listeners since a day before." in text
+    assert "The high band has grown from 0 to 6 users since a day before." in text
     assert "The dashed line is as it was a day before." in text
     assert "15 % to 20 % 2 8" in text
+
+
+def test_what_was_looked_at_is_told_as_it_was(filled: Filled, get: Any, score: Any) -> None:
+    filled.add(score("7"))
+    assert "the alerts of an hour against a day, and the event clock." in plain(get("/").text)
+    Spreads(filled.view.redis).remember(hour_of(NOW_MS) - 3 * DAY_MS)
+    assert "against a day, the bands against 3 days before, and the event clock." in plain(get("/").text)
 
 
 def test_what_is_not_well_is_said_first_with_what_to_do(filled: Filled, get: Any, score: Any) -> None:
@@ -194,7 +204,7 @@ def test_alerts_arrive_by_themselves_stand_out_and_are_said(filled: Filled, visi
     expect(alerts.nth(0).locator(".user")).to_have_text("9")
     expect(page.locator(".alerts li.fresh .user")).to_have_text(["9", "8"])
     expect(page.locator("#said")).to_contain_text("2 new alerts, the newest: 9, may cancel, On the paid plan")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("3 of 3 listeners are at high risk")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3 of 3 users are at high risk")
     assert page.evaluate("window.untouched")
 
 
@@ -226,7 +236,7 @@ def test_charts_are_drawn_moved_on_and_readable_as_tables(filled: Filled, visit:
     expect(page.locator("#rates tbody tr")).to_have_count(60)
     expect(page.locator("#drivers tbody tr")).to_have_text(re.compile(r"adverts\s*1\s*0"))
     filled.add(scored("8", p_cancel=0.9, features=HEAVY))
-    expect(page.locator("#spread figcaption")).to_contain_text("Of 2 listeners")
+    expect(page.locator("#spread figcaption")).to_contain_text("Of 2 users")
     expect(page.locator("#spread .js-plotly-plot")).to_have_count(1)
     expect(page.locator("#spread-table")).to_have_attribute("open", "")
 
@@ -244,7 +254,7 @@ def test_without_a_script_all_can_be_read(filled: Filled, visit: Visit, scored: 
     page = visit(java_script_enabled=False).go("/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("at high risk")
     page.locator("#spread summary").click()
-    expect(page.locator("#spread").get_by_role("table")).to_contain_text("Listeners now")
+    expect(page.locator("#spread").get_by_role("table")).to_contain_text("Users now")
 
 
 @pytest.mark.parametrize("width", [360, 1280, 2560])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.console.durations import delay, lasting, rate
+from api.console.durations import delay, lasting, lately, rate
 from api.console.pace import STEP_MS, STEPS, Pace
 from churn.pulse import Pulse
 
@@ -120,10 +120,26 @@ def test_the_steps_are_the_ten_minutes_before_a_full_ten_seconds(gaps: list[tupl
 
 @pytest.mark.parametrize(
     ("time_ms", "words"),
-    [(0, "less than a second"), (1000, "1 second"), (59_999, "59 seconds"), (3_600_000, "1 hour"), (2e8, "2 days")],
+    [
+        (0, "less than a second"),
+        (1000, "1 second"),
+        (59_999, "59 seconds"),
+        (3_600_000, "1 hour"),
+        (86_400_000, "24 hours"),
+        (2e8, "2 days"),
+    ],
 )
 def test_how_long_something_lasts_in_words(time_ms: float, words: str) -> None:
     assert lasting(time_ms) == words
+
+
+def test_ages_in_words_that_change_seldom() -> None:
+    assert [lately(each) for each in (0, 10, 10.1, 60, 60.1, 300)] == [
+        *["within the last 10 seconds"] * 2,
+        *["within the last minute"] * 2,
+        "within the last 2 minutes",
+        "within the last 5 minutes",
+    ]
 
 
 def test_figures_have_as_many_digits_as_can_be_read() -> None:
