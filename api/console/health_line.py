@@ -122,7 +122,7 @@ def delay_sign(pace: Pace) -> Sign:
     words = f"half within about {delay(p50_ms)}, 99 of 100 within about {delay(p99_ms)}"
     late = percent(pace.minute.late)
     if pace.minute.late < LATE:
-        return Sign("Delay", "well", f"{words}; a pause held up {late}" if pace.minute.late else words)
+        return Sign("Delay", "well", f"{words}; {late} in slow seconds" if p99_ms > LATE_MS else words)
     return Sign(
         "Delay",
         "unwell",

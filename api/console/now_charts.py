@@ -39,7 +39,7 @@ def delay_chart(pace: Pace) -> Chart:
         says = f"From Kafka's stamp to readable: half within about {delay(p50_ms)}, "
         says += f"99 of 100 within about {delay(p99_ms)}."
     if worst_ms is not None:
-        says += f" In the worst second of ten minutes {delay(worst_ms)}."
+        says += f" In the worst second of ten minutes 99 of 100 within {delay(worst_ms)}."
     return Chart(
         name="delay",
         kind="now/delay",

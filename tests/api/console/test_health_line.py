@@ -85,7 +85,7 @@ def test_the_pause_at_the_end_of_a_batch_is_told_but_is_well() -> None:
     assert delay_sign(with_late(5)) == Sign(
         "Delay",
         "well",
-        "half within about 15 ms, 99 of 100 within about 9.0 s; a pause held up 8\N{NARROW NO-BREAK SPACE}%",
+        "half within about 15 ms, 99 of 100 within about 9.0 s; 8\N{NARROW NO-BREAK SPACE}% in slow seconds",
     )
     assert delay_sign(with_late(6)).state == "unwell"
 
