@@ -53,8 +53,8 @@ export function delay(figures, theme) {
   const largest = Math.max(1000, ...figures.p99.map((each) => each ?? 0));
   return {
     data: [
-      line(figures.p50, "half within about", "Half", theme.lines.plain),
-      line(figures.p99, "99 of 100 within about", "99 of 100", theme.lines.lapse),
+      line(figures.p50, "half within", "Half", theme.lines.plain),
+      line(figures.p99, "99 of 100 within", "99 of 100", theme.lines.lapse),
     ],
     layout: {
       showlegend: true,
