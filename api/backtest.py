@@ -152,6 +152,9 @@ def _of_user(
 
 
 def _judged(as_of: int, gone: int | None, again: bool, horizon_ms: int, clock_ms: int) -> Raised:
-    if gone is not None and gone - as_of <= horizon_ms:
-        return Raised(as_of, again, True, gone - as_of)
-    return Raised(as_of, again, False if clock_ms - as_of > horizon_ms else None, None)
+    # Whoever leaves early is known to have left long before anybody is known to have stayed: to count the one before the
+    # other could be counted would make every policy look right while the past is short.
+    if clock_ms - as_of <= horizon_ms:
+        return Raised(as_of, again, None, None)
+    came_true = gone is not None and gone - as_of <= horizon_ms
+    return Raised(as_of, again, came_true, gone - as_of if came_true and gone is not None else None)

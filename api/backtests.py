@@ -49,7 +49,7 @@ class Backtest(BaseModel):
     alerts: int
     alerts_per_day: float
     per_day: dict[str, int] = Field(description="by the day's beginning, UTC, event time")
-    decided: int = Field(description="alerts whose horizon is over, or that came true")
+    decided: int = Field(description="alerts whose horizon is over")
     precision: float | None = Field(description="share of those that came true; null when there are none")
     repeats: int = Field(description="alerts that were not the first about their user")
     lead_days: float | None = Field(description="median time from an alert that came true to the user's leaving")

@@ -42,7 +42,7 @@ class Tried(BaseModel):
     high: float = Field(description="risk from which the high band begins")
     alerts: int = Field(description="about the users that were looked at")
     alerts_per_day: float = Field(description="about all users: as many more as there are more of them")
-    decided: int = Field(description="alerts whose horizon is over, or that came true")
+    decided: int = Field(description="alerts whose horizon is over")
     precision: float | None = Field(description="share of those that came true; null when there are none")
     precision_from: float | None = Field(description="lower end of its interval of 95 % (Wilson)")
     precision_to: float | None = Field(description="upper end")

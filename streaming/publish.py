@@ -42,7 +42,7 @@ def run(settings: Settings, stopping: threading.Event, wait_s: float = 0.0) -> N
     consumer = connected(settings)
     publisher = Publisher(settings, view, consumer, thresholds, heartbeats)
     try:
-        with tallying(settings):
+        with tallying(settings, stopping):
             _publish(settings, publisher, stopping)
     finally:
         heartbeats.close()

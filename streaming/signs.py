@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import redis
@@ -29,32 +30,45 @@ class Signs:
         self._pulses, self._spreads = Pulses(view.redis), Spreads(view.redis)
         self._scored: int | None = None
         self._hour_ms: int | None = None
+        self._was_filling = self._is_troubled = False
 
     def give(self, wall_ms: int) -> None:
-        """To be called once a second. What Redis refuses here holds up no score.
+        """To be called once a second. Whatever goes wrong here is said once, and holds up no score.
 
         Args:
             wall_ms: the wall clock.
 
         Raises:
-            redis.RedisError: Redis does not answer.
+            redis.ConnectionError, redis.TimeoutError: Redis does not answer.
         """
+        errors = [*self._tried(lambda: self._note(wall_ms)), *self._tried(self._remember)]
+        if errors and not self._is_troubled:
+            log.warning("the console is not told how publishing goes", error=f"{errors[0]!r}")
+        self._is_troubled = bool(errors)
+
+    def _tried(self, work: Callable[[], None]) -> list[Exception]:
         try:
-            clock = self._view.clock()
-            self._note(wall_ms, clock)
-            if clock is not None:
-                self._remember(clock)
-        except redis.ResponseError as error:
-            log.warning("the console is not told how publishing goes", error=str(error))
+            work()
+        except (redis.ConnectionError, redis.TimeoutError):
+            raise
+        except Exception as error:
+            return [error]
+        return []
 
-    def _note(self, wall_ms: int, clock: int | None) -> None:
-        scored = self._view.books().events_scored
-        # A new epoch, and a Redis that was emptied, begin at nothing.
-        events = 0 if self._scored is None else max(0, scored - self._scored)
-        self._scored = scored
-        self._pulses.note(Pulse(wall_ms, scored, events, *self._latency.lately(), clock))
+    def _note(self, wall_ms: int) -> None:
+        scored, is_filling = self._view.books().events_scored, self._is_filling()
+        # A new epoch, and a Redis that was emptied, begin at nothing; what a rebuild brings again did not come now.
+        is_known = self._scored is not None and not is_filling and not self._was_filling
+        events = max(0, scored - (self._scored or 0)) if is_known else 0
+        self._scored, self._was_filling = scored, is_filling
+        took_ms = self._latency.lately()  # asked for in any case: the next second begins here
+        p50_ms, p99_ms = (None, None) if is_filling else took_ms
+        self._pulses.note(Pulse(wall_ms, scored, events, p50_ms, p99_ms, self._view.clock()))
 
-    def _remember(self, clock: int) -> None:
+    def _remember(self) -> None:
+        clock = self._view.clock()
+        if clock is None:
+            return
         hour_ms = hour_of(clock)
         if self._hour_ms is None:
             # Without any, the hour in which it begins is left out: not everybody may be there yet.

@@ -38,7 +38,7 @@ METADATA_AGE_MS = 60_000
 """How often it looks whether a topic has got more partitions."""
 ANSWER_MS = 5000
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
-_END_S = 3.0
+_END_S = 1.0
 
 
 def connected(settings: Settings) -> KafkaConsumer:
@@ -221,12 +221,16 @@ def _place(partition: TopicPartition) -> tuple[str, int]:
 
 
 @contextmanager
-def tallying(settings: Settings) -> Iterator[None]:
-    """Counts in the background while it is open, unless the setting switches it off."""
+def tallying(settings: Settings, ending: threading.Event) -> Iterator[None]:
+    """Counts in the background while it is open, unless the setting switches it off.
+
+    Args:
+        settings: of everything.
+        ending: ends it, before it is closed even; set when it is closed.
+    """
     if not settings.publish.tally_per_second:
         yield
         return
-    ending = threading.Event()
     writer = TallyWriter(View.connect(settings.redis, socket_timeout=3, socket_connect_timeout=3).redis)
     counting = Tallying(settings, writer, lambda: connected(settings), ending.wait)
     thread = threading.Thread(target=counting.run, name="tally", daemon=True)

@@ -11,6 +11,7 @@ from typing import cast
 
 from api.alert_answers import percent
 from api.console.charts import Chart
+from api.console.durations import lately
 from churn.settings import DAY_MS
 from churn.view import View
 from churn.view_features import unpacked
@@ -27,7 +28,7 @@ NOT_KNOWN = "not known"
 
 
 @dataclass(frozen=True)
-class Listener:
+class User:
     """One of the sample.
 
     Attributes:
@@ -49,17 +50,29 @@ class Listener:
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the active users, and how many there are of them."""
+    """Some of the active users.
 
-    listeners: tuple[Listener, ...]
+    Attributes:
+        users: who was looked at.
+        active: how many there are.
+        age_s: how long ago they were looked at.
+    """
+
+    users: tuple[User, ...]
     active: int
+    age_s: float = 0.0
 
     @property
     def words(self) -> str:
         """What was looked at."""
-        if len(self.listeners) >= self.active:
+        if len(self.users) >= self.active:
             return f"All {self.active:,} active users" if self.active > 1 else "The one active user"
-        return f"A sample of {len(self.listeners):,} of {self.active:,} active users"
+        return f"A sample of {len(self.users):,} of {self.active:,} active users"
+
+    @property
+    def looked_at(self) -> str:
+        """When."""
+        return f"Looked at {lately(self.age_s)}."
 
 
 def sample(view: View) -> Sample:
@@ -80,32 +93,32 @@ def sample(view: View) -> Sample:
         pipe.hmget(f"churn:user:{user_id}", "level", "p_cancel", "p_lapse", "as_of")
     features, *scores = pipe.execute()
     told = zip(scores, features, strict=True)
-    return Sample(tuple(_listener(fields, packed, int(clock or 0)) for fields, packed in told if all(fields)), active)
+    return Sample(tuple(_user(fields, packed, int(clock or 0)) for fields, packed in told if all(fields)), active)
 
 
-def _listener(fields: Sequence[str], packed: str | None, clock_ms: int) -> Listener:
+def _user(fields: Sequence[str], packed: str | None, clock_ms: int) -> User:
     level, p_cancel, p_lapse, as_of = fields
     tenure_days = unpacked(packed).get("tenure_days", math.nan)
     # 0 stands for nobody knows, and for somebody who registers later: neither grows older with the clock.
     age_days = tenure_days + max(0, clock_ms - int(as_of)) / DAY_MS if tenure_days > 0 else None
-    return Listener(level, age_days, float(p_cancel), float(p_lapse))
+    return User(level, age_days, float(p_cancel), float(p_lapse))
 
 
 def users_by_age(found: Sample) -> Chart:
     """How many there are in each group."""
-    counts = Counter(each.group for each in found.listeners)
+    counts = Counter(each.group for each in found.users)
     groups = [*GROUPS, NOT_KNOWN] if counts[NOT_KNOWN] else list(GROUPS)
     most = max(groups, key=lambda group: counts[group])
-    share = percent(counts[most] / len(found.listeners))
+    share = percent(counts[most] / len(found.users))
     where = "have no registration that is known" if most == NOT_KNOWN else f"are in {_since(most)}"
     return Chart(
         name="ages",
         kind="data/ages",
         title="Users by age",
-        says=f"{found.words}; most of them, {share}, {where}.",
+        says=f"{found.words}; most of them, {share}, {where}. {found.looked_at}",
         figures={"groups": groups, "users": [counts[group] for group in groups]},
         head=("Since registration", "Users", "Share"),
-        rows=[(group, f"{counts[group]:,}", percent(counts[group] / len(found.listeners), 1)) for group in groups],
+        rows=[(group, f"{counts[group]:,}", percent(counts[group] / len(found.users), 1)) for group in groups],
     )
 
 
@@ -115,13 +128,13 @@ def _since(group: str) -> str:
 
 def chances_by_age(found: Sample) -> Chart:
     """The mean chances of each group; nothing of a group without users."""
-    means = {group: _means([each for each in found.listeners if each.group == group]) for group in GROUPS}
+    means = {group: _means([each for each in found.users if each.group == group]) for group in GROUPS}
     there = {group: each for group, each in means.items() if each is not None}
     return Chart(
         name="chances",
         kind="data/chances",
         title="Chances by age",
-        says=_chances_say({group: each for group, each in there.items() if each[0] >= FEW}),
+        says=f"{_chances_say({group: each for group, each in there.items() if each[0] >= FEW})} {found.looked_at}",
         figures={
             "groups": list(there),
             "users": [users for users, _, _ in there.values()],
@@ -136,7 +149,7 @@ def chances_by_age(found: Sample) -> Chart:
     )
 
 
-def _means(some: list[Listener]) -> tuple[int, float, float] | None:
+def _means(some: list[User]) -> tuple[int, float, float] | None:
     if not some:
         return None
     count = len(some)

@@ -167,7 +167,7 @@ def _few(found: Sweep, at: int) -> str:
         return "At no threshold here would there have been an alert: the risks are too calm, or the past is too short."
     decided = found.tried[at].decided
     if decided == 0:
-        return "No alert at the threshold of now is decided yet: its horizon has to be over, or its user to have left."
+        return "No alert at the threshold of now is decided yet: its horizon has to be over."
     if decided < FEW:
         count = (
             "one alert at the threshold of now is" if decided == 1 else f"{decided} alerts at the threshold of now are"

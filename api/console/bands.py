@@ -1,4 +1,4 @@
-"""How many listeners are in each band, and how that has changed since about a day of event time before."""
+"""How many users are in each band, and how that has changed since about a day of event time before."""
 
 from __future__ import annotations
 
@@ -64,8 +64,4 @@ def changed(difference: int, since: str = "") -> str:
 def told_before(clock_ms: int, before: Remembered) -> str:
     """How long before the clock it was."""
     gap_ms = clock_ms - before.hour_ms
-    return "a day before" if abs(gap_ms - DAY_MS) <= _NEAR_MS else f"{_long(gap_ms)} before"
-
-
-def _long(gap_ms: int) -> str:
-    return f"{gap_ms // HOUR_MS} hours" if gap_ms < 2 * DAY_MS else lasting(gap_ms)
+    return "a day before" if abs(gap_ms - DAY_MS) <= _NEAR_MS else f"{lasting(gap_ms)} before"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from api.console.data_letters import letters
 from api.console.data_rhythm import rhythm
 from api.console.moments import Moment, now_of
 from api.console.shell import PageRoute, Shown
+from api.console.user_spans import day
 from api.console.watch import INCOMING
 from api.context import Context, Wired
 from churn.tally_reader import Tally, read
@@ -46,7 +47,7 @@ def page(shell: Shown, context: Wired) -> Response:
     """The page."""
     tally, found = read(context.view.redis, DAYS), _sample(context)
     days = tally.days if tally else ()
-    there = any(day.events for day in days)
+    there = any(each.events for each in days)
     return shell.show(
         "data.html",
         watch=INCOMING,
@@ -54,29 +55,30 @@ def page(shell: Shown, context: Wired) -> Response:
         tally=tally,
         head=_head(tally, context.settings.publish.tally_per_second) if tally and there else None,
         per_day=data_charts.per_day(tally) if tally and there else None,
-        rhythm=rhythm(days) if there else None,
+        rhythm=rhythm(days, tally.since_ms, context.view.clock()) if tally and there else None,
         by_page=data_charts.pages(days) if there else None,
-        levels=data_charts.levels(days, found) if there or found.listeners else None,
-        ages=users_by_age(found) if found.listeners else None,
-        chances=chances_by_age(found) if any(each.age_days is not None for each in found.listeners) else None,
+        levels=data_charts.levels(days, found) if there or found.users else None,
+        ages=users_by_age(found) if found.users else None,
+        chances=chances_by_age(found) if any(each.age_days is not None for each in found.users) else None,
         letters=letters(tally) if tally else None,
         since=now_of(tally.since_ms) if tally else None,
     )
 
 
 def _sample(context: Context) -> Sample:
-    found = context.remembered.get("ages", KEEP_S, lambda: sample(context.view)).value
-    if not found.listeners:
+    known = context.remembered.get("ages", KEEP_S, lambda: sample(context.view))
+    found = replace(known.value, age_s=known.age_s)
+    if not found.users:
         context.remembered.forget("ages")  # the first scores are not kept waiting
     return found
 
 
 def _head(tally: Tally, per_second: int) -> Head:
-    events = sum(day.events for day in tally.days)
-    days = sum(day.events > 0 for day in tally.days)
+    events = sum(each.events for each in tally.days)
+    days = sum(each.events > 0 for each in tally.days)
     return Head(
         events=_many(events, "event"),
-        days=f"came in on {days} of the {DAYS} days of event time up to {data_charts.said(tally.dates[-1])}",
+        days=f"came in on {days} of the {DAYS} days of event time up to {day(tally.dates[-1], year=True)}",
         since=now_of(tally.since_ms),
         passed=_passed(tally, per_second),
         beside=_beside(tally),
@@ -91,9 +93,9 @@ def _passed(tally: Tally, per_second: int) -> str:
 
 
 def _beside(tally: Tally) -> str:
-    heartbeats = sum(day.heartbeats for day in tally.days)
-    openings = sum(day.openings for day in tally.days)
-    logged_out = sum(day.logged_out for day in tally.days)
+    heartbeats = sum(each.heartbeats for each in tally.days)
+    openings = sum(each.openings for each in tally.days)
+    logged_out = sum(each.logged_out for each in tally.days)
     said = f"{logged_out:,} of the events are of nobody who was logged in."
     if not heartbeats and not openings:
         return said

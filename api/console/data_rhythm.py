@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from churn.tally_reader import Day
 
@@ -49,12 +50,17 @@ class Rhythm:
     rows: Sequence[Sequence[str]]
 
 
-def rhythm(days: Sequence[Day]) -> Rhythm:
-    """Events an hour on an average day of each weekday; at least one day is given."""
-    means = [_means([day for day in days if day.weekday == weekday]) for weekday in range(7)]
-    known = {(weekday, hour): mean for weekday, some in enumerate(means) for hour, mean in enumerate(some or ())}
+def rhythm(days: Sequence[Day], since_ms: int, clock_ms: int | None) -> Rhythm:
+    """Events an hour on an average day of each weekday.
+
+    Args:
+        days: in order; at least one.
+        since_ms: when counting began, by the wall clock.
+        clock_ms: the event clock; None before the first score.
+    """
+    known, going_on = _means(days, _At.of(since_ms), _end(days[-1], clock_ms))
     most = max(known, key=lambda at: known[at])
-    least = min(known, key=lambda at: known[at])
+    least = min((at for at in known if at != going_on), key=lambda at: known[at], default=most)
     full = known[most] or 1.0
     return Rhythm(
         says=f"Most events come on {_when(*most)} ({_mean(known[most])} on average), fewest on {_when(*least)} "
@@ -67,15 +73,47 @@ def rhythm(days: Sequence[Day]) -> Rhythm:
         marks=[(f"{hour}:00", round(hour * _CELL, 3)) for hour in range(0, 24, 6)],
         head=("From (UTC)", *WEEKDAYS),
         rows=[
-            (f"{hour}:00", *("none" if means[day] is None else _mean(known[day, hour]) for day in range(7)))
+            (f"{hour}:00", *(_mean(known[day, hour]) if (day, hour) in known else "none" for day in range(7)))
             for hour in _HOURS
         ],
     )
 
 
-def _means(days: Sequence[Day]) -> list[float] | None:
-    """Of each hour; None of a weekday on which nothing came."""
-    return [sum(day.hours[hour] for day in days) / len(days) for hour in _HOURS] if days else None
+@dataclass(frozen=True, order=True)
+class _At:
+    """An hour of a day."""
+
+    date: date
+    hour: int
+
+    @classmethod
+    def of(cls, time_ms: int) -> _At:
+        moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+        return cls(moment.date(), moment.hour)
+
+
+def _end(newest: Day, clock_ms: int | None) -> _At:
+    """The hour that goes on: what came may be ahead of the event clock, and come without any score."""
+    came = _At(newest.date, max((hour for hour in _HOURS if newest.hours[hour]), default=0))
+    return came if clock_ms is None else max(came, _At.of(clock_ms))
+
+
+def _means(days: Sequence[Day], begin: _At, end: _At) -> tuple[dict[tuple[int, int], float], tuple[int, int] | None]:
+    """Of each hour of the week that was counted; and the one of them that rests on nothing but the hour that goes on.
+
+    Where the log is of another time than the wall clock, no day of it is the one on which counting began.
+    """
+    counts: dict[tuple[int, int], list[int]] = {}
+    for day in days:
+        for hour, events in enumerate(day.hours):
+            at = _At(day.date, hour)
+            is_before = day.date == begin.date and at < begin
+            # What came counts, whatever its time says.
+            if events or not (is_before or (day is days[-1] and at >= end)):
+                counts.setdefault((day.weekday, hour), []).append(events)
+    last = end.date.weekday(), end.hour
+    going_on = last if end.date == days[-1].date and len(counts.get(last, ())) == 1 else None
+    return {at: sum(some) / len(some) for at, some in (counts or {last: [0]}).items()}, going_on
 
 
 def _cell(weekday: int, hour: int, mean: float | None, full: float) -> Cell:

@@ -25,7 +25,7 @@ _SILENCE = NAMES.index("silence_days")
 
 
 @dataclass(frozen=True)
-class Moved:
+class FeatureDrift:
     """One feature.
 
     Attributes:
@@ -101,7 +101,7 @@ class Drift:
     of_users: int
     rows: int
     by_chance: float
-    features: tuple[Moved, ...]
+    features: tuple[FeatureDrift, ...]
     other_models: int
 
 
@@ -161,11 +161,11 @@ def as_of(users: Sequence[UserScore], clock_ms: int, horizon_days: int) -> Matri
     return values[values[:, _SILENCE] < horizon_days]
 
 
-def compared(learnt: Learnt, values: Matrix) -> tuple[Moved, ...]:
+def compared(learnt: Learnt, values: Matrix) -> tuple[FeatureDrift, ...]:
     """Each feature as it was in training beside what it is now: one row of values per user."""
     then = zip(FEATURES, learnt.edges, learnt.shares, learnt.medians, values.T, strict=True)
     return tuple(
-        Moved(feature, psi(parts, in_bins(edges, column)), median, float(np.median(column)))
+        FeatureDrift(feature, psi(parts, in_bins(edges, column)), median, float(np.median(column)))
         for feature, edges, parts, median, column in then
     )
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import cast
 
 from api.console.charts import Chart
+from api.console.durations import lately
+from api.console.remembered import Known
 from api.context import Context
 from churn.outcomes import Band
 
 MOST = 1000
-"""Listeners looked at: reasons are worked out for each of them."""
+"""Users looked at: reasons are worked out for each of them."""
 KEEP_S = 10.0
 AT_ONCE = 250
 NONE = "no driver known"
@@ -25,7 +27,7 @@ class Drivers:
 
     Attributes:
         counts: by driver, or :data:`NONE`, and band.
-        looked_at: how many listeners.
+        looked_at: how many users.
         at_risk: how many there are in the two bands.
     """
 
@@ -34,13 +36,13 @@ class Drivers:
     at_risk: int
 
 
-def drivers_of(context: Context) -> Drivers:
+def drivers_of(context: Context) -> Known[Drivers]:
     """The counts, at most about :data:`KEEP_S` old.
 
     Raises:
         redis.RedisError: Redis does not serve.
     """
-    return context.remembered.get("drivers", KEEP_S, lambda: _count(context)).value
+    return context.remembered.get("drivers", KEEP_S, lambda: _count(context))
 
 
 def _count(context: Context) -> Drivers:
@@ -58,8 +60,9 @@ def _count(context: Context) -> Drivers:
     return Drivers(counts, counts.total(), highs + mediums)
 
 
-def drivers_chart(found: Drivers) -> Chart:
+def drivers_chart(known: Known[Drivers]) -> Chart:
     """Bars by driver, the most frequent first."""
+    found = known.value
     sums: Counter[str] = Counter()
     for (driver, _), count in found.counts.items():
         sums[driver] += count
@@ -68,18 +71,18 @@ def drivers_chart(found: Drivers) -> Chart:
         name="drivers",
         kind="now/drivers",
         title="What raises the risk most",
-        says=_says(found, names, sums),
+        says=f"{_says(found, names, sums)} Counted {lately(known.age_s)}.",
         figures={"drivers": names, **{band: [found.counts[name, band] for name in names] for band in _BANDS}},
-        head=("Driver", "High band, listeners", "Medium band, listeners"),
+        head=("Driver", "High band, users", "Medium band, users"),
         rows=[(name, *(f"{found.counts[name, band]:,}" for band in _BANDS)) for name in names],
     )
 
 
 def _says(found: Drivers, names: list[str], sums: Counter[str]) -> str:
     first = names[0]
-    whole = f"{found.looked_at:,} {'listener' if found.looked_at == 1 else 'listeners'} at high or medium risk"
+    whole = f"{found.looked_at:,} {'user' if found.looked_at == 1 else 'users'} at high or medium risk"
     most = f"The risk of {sums[first]:,} of {whole} is raised most by {first}."
     if first == NONE:
         most = f"Of {whole} no driver is known: nothing raises their risk, or their model is not at hand."
     more = f" These are the ones at highest risk, of {found.at_risk:,}." if found.at_risk > found.looked_at else ""
-    return f"{most}{more} Counted anew every {KEEP_S:.0f} seconds."
+    return f"{most}{more}"

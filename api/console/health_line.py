@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from api.alert_answers import percent
 from api.console.durations import delay, lasting
-from api.console.pace import Pace
+from api.console.pace import LATE_MS, Pace
 from api.context import Context
 from api.health import Check, run_checks
 from api.webhooks.endpoints import Endpoint
@@ -17,7 +18,9 @@ State = Literal["well", "unwell", "unsure"]
 
 ALIVE_MS = 10_000
 """Publish gives a sign each second; without one for so long it is not at work."""
-SLOW_MS = 1000
+LATE = 0.1
+"""Such a share of a minute's scores in late seconds is not well. A stream pauses a second or two at the end of each of
+its batches, which take minutes: that is at most a twentieth of a minute."""
 WAIT_MS = 60_000
 """How long an alert may wait until there are deliveries of it."""
 
@@ -107,7 +110,7 @@ def stream_sign(pace: Pace) -> Sign:
         "Stream",
         "unsure",
         f"silent {since}",
-        f"No event has been scored {since}. If listeners are active, look at `churn stream` and at what sends events.",
+        f"No event has been scored {since}. If users are active, look at `churn stream` and at what sends events.",
     )
 
 
@@ -116,15 +119,18 @@ def delay_sign(pace: Pace) -> Sign:
     p50_ms, p99_ms = pace.minute.p50_ms, pace.minute.p99_ms
     if p50_ms is None or p99_ms is None:
         return Sign("Delay", "unsure", "not known while nothing is scored")
-    words = f"half within {delay(p50_ms)}, 99 of 100 within {delay(p99_ms)}"
-    if p99_ms <= SLOW_MS:
-        return Sign("Delay", "well", words)
+    words = f"half within about {delay(p50_ms)}, 99 of 100 within about {delay(p99_ms)}"
+    late = percent(pace.minute.late)
+    if pace.minute.late < LATE:
+        return Sign("Delay", "well", f"{words}; {late} in slow seconds" if p99_ms > LATE_MS else words)
     return Sign(
         "Delay",
         "unwell",
         words,
-        f"Scores come late: 99 of 100 take up to {delay(p99_ms)} from Kafka's stamp. After a pause that passes; if it "
-        "lasts, look at `churn_stream_lag_events` in the metrics of `churn stream`, and at the load of the machine.",
+        f"Scores come late: {late} of those of the last minute are of seconds in which some took more than "
+        f"{delay(LATE_MS)} from Kafka's stamp, 99 of 100 came within about {delay(p99_ms)}. After a pause that passes; "
+        "if it lasts, look at `churn_stream_lag_events` in the metrics of `churn stream`, and at the load of the "
+        "machine.",
     )
 
 

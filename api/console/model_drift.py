@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.console.drift import Drift, Moved
+from api.console.drift import USERS, Drift, FeatureDrift
 from api.console.moments import Moment, now_of
 from churn.features import Driver, Feature
 from churn.phrases import DRIVERS, phrase
@@ -75,11 +75,11 @@ def words(found: Drift) -> DriftWords:
     )
 
 
-def _sorted(features: Sequence[Moved], driver: Driver) -> list[Moved]:
+def _sorted(features: Sequence[FeatureDrift], driver: Driver) -> list[FeatureDrift]:
     return sorted((each for each in features if each.feature.driver == driver), key=lambda each: -each.index)
 
 
-def _row(each: Moved, scale: float) -> DriftRow:
+def _row(each: FeatureDrift, scale: float) -> DriftRow:
     feature = each.feature
     return DriftRow(
         unit=_unit(feature),
@@ -110,10 +110,9 @@ def _says(found: Drift) -> str:
 
 
 def _by_chance(found: Drift) -> str:
-    who = (
-        f"{found.users:,} active users of {found.of_users:,}, each as of the event clock, against {found.rows:,} rows "
-        "of training."
-    )
+    some = f"{found.users:,} active users of {found.of_users:,}"
+    some = f"A sample of {some}" if found.of_users > USERS else some
+    who = f"{some}, each as of the event clock, against {found.rows:,} rows of training."
     few = f" So few users show about {found.by_chance:.2f} by chance alone." if found.users < SURE_USERS else ""
     mixed = f" {found.other_models:,} of them have a score of another model." if found.other_models else ""
     return f"{who}{few}{mixed}"

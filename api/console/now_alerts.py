@@ -64,7 +64,8 @@ class Counted:
     Attributes:
         hour: in the last hour.
         day: in the last 24.
-        is_all: whether every one was looked at; else there are more.
+        is_all: whether every one of the day was looked at; else there may be more.
+        is_hour_all: the same of the hour.
         known_hours: how much of the day is known, as far as the remembered spreads and the alerts that were looked at
             tell; at least 1.
     """
@@ -72,6 +73,7 @@ class Counted:
     hour: int
     day: int
     is_all: bool
+    is_hour_all: bool
     known_hours: float
 
 
@@ -97,6 +99,7 @@ def counted(view: View, clock_ms: int, since_ms: int | None) -> Counted:
     """
     known_hours = min(24.0, max(1.0, (clock_ms - (clock_ms if since_ms is None else since_ms)) / HOUR_MS))
     hour = day = oldest_ms = 0
+    is_hour_all = False
     for begin in range(0, MOST, AT_ONCE):
         ids = cast("list[str]", view.redis.zrevrange("churn:alerts", begin, begin + AT_ONCE - 1))
         pipe = view.redis.pipeline(transaction=False)
@@ -106,6 +109,7 @@ def counted(view: View, clock_ms: int, since_ms: int | None) -> Counted:
         hour += sum(age < HOUR_MS for age in ages)
         day += sum(age < DAY_MS for age in ages)
         if len(ids) < AT_ONCE or min(ages, default=0) >= DAY_MS:
-            return Counted(hour, day, True, known_hours)
+            return Counted(hour, day, True, True, known_hours)
+        is_hour_all = is_hour_all or min(ages, default=0) >= HOUR_MS
         oldest_ms = max(oldest_ms, *ages) if ages else oldest_ms
-    return Counted(hour, day, False, min(known_hours, max(1.0, oldest_ms / HOUR_MS)))
+    return Counted(hour, day, False, is_hour_all, min(known_hours, max(1.0, oldest_ms / HOUR_MS)))

@@ -36,16 +36,17 @@ def delay_chart(pace: Pace) -> Chart:
     p50_ms, p99_ms, worst_ms = pace.minute.p50_ms, pace.minute.p99_ms, pace.whole.worst_ms
     says = "Nothing was scored in the last minute."
     if p50_ms is not None and p99_ms is not None:
-        says = f"From Kafka's stamp to readable: half within {delay(p50_ms)}, 99 of 100 within {delay(p99_ms)}."
+        says = f"From Kafka's stamp to readable: half within about {delay(p50_ms)}, "
+        says += f"99 of 100 within about {delay(p99_ms)}."
     if worst_ms is not None:
-        says += f" In the worst second of ten minutes {delay(worst_ms)}."
+        says += f" In the worst second of ten minutes 99 of 100 within {delay(worst_ms)}."
     return Chart(
         name="delay",
         kind="now/delay",
         title="Scoring delay",
         says=says,
         figures={"ends_ms": pace.ends_ms, "step_ms": STEP_MS, "p50": half, "p99": most},
-        head=("Ten seconds from, UTC", "Half within", "99 of 100 within"),
+        head=("Ten seconds from, UTC", "Half within about", "99 of 100 within about"),
         rows=[
             (at, *("no score" if each is None else delay(each) for each in both))
             for at, *both in zip(_times(pace), half, most, strict=True)
@@ -54,7 +55,7 @@ def delay_chart(pace: Pace) -> Chart:
 
 
 def spread_chart(now: Spread, then: Spread | None, before: str, policy: AlertPolicy) -> Chart:
-    """Listeners by risk, with the bands' thresholds.
+    """Users by risk, with the bands' thresholds.
 
     Args:
         now: counted now.
@@ -63,14 +64,6 @@ def spread_chart(now: Spread, then: Spread | None, before: str, policy: AlertPol
         policy: of the newest scores; a threshold that nobody can reach is not shown.
     """
     edges = [percent(place / BINS) for place in range(BINS + 1)]
-    least, most = now.counts[0], sum(now.counts[BINS // 2 :])
-    says = f"Of {sum(now.counts):,} listeners {least:,} are below {edges[1]} and {most:,} at 50 % or above."
-    says += f" The dashed line is as it was {before}." if then else " How it was a day before is not known yet."
-    thresholds = [
-        {"at": at, "label": f"{name} from {percent(at)}"}
-        for name, at in (("medium", policy.medium), ("high", policy.high))
-        if at < 1
-    ]
     rows = [
         (f"{edges[place]} to {edges[place + 1]}", f"{count:,}", *([f"{then.counts[place]:,}"] if then else []))
         for place, count in enumerate(now.counts)
@@ -78,12 +71,41 @@ def spread_chart(now: Spread, then: Spread | None, before: str, policy: AlertPol
     return Chart(
         name="spread",
         kind="now/spread",
-        title="Listeners by risk",
-        says=says.replace("50 %", percent(0.5)),
-        figures={"now": now.counts, "then": then.counts if then else None, "before": before, "thresholds": thresholds},
-        head=("Risk", "Listeners now", *([f"{before[0].upper()}{before[1:]}"] if then else [])),
+        title="Users by risk",
+        says=_spread_says(now, f"The dashed line is as it was {before}." if then else ""),
+        figures={
+            "now": now.counts,
+            "then": then.counts if then else None,
+            "before": before,
+            "thresholds": _thresholds(policy),
+        },
+        head=("Risk", "Users now", *([f"{before[0].upper()}{before[1:]}"] if then else [])),
         rows=rows,
     )
+
+
+def _spread_says(now: Spread, before: str) -> str:
+    least, most = now.counts[0], sum(now.counts[BINS // 2 :])
+    return (
+        f"Of {_users(sum(now.counts))} {least:,} {_are(least)} below {percent(1 / BINS)} and {most:,} at "
+        f"{percent(0.5)} or above. {before or 'How it was a day before is not known yet.'}"
+    )
+
+
+def _users(count: int) -> str:
+    return f"{count:,} {'user' if count == 1 else 'users'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _thresholds(policy: AlertPolicy) -> list[dict[str, object]]:
+    return [
+        {"at": at, "label": f"{name} from {percent(at)}"}
+        for name, at in (("medium", policy.medium), ("high", policy.high))
+        if at < 1
+    ]
 
 
 def _rounded(figure: float | None) -> float | None:

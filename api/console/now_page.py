@@ -97,7 +97,7 @@ def read(context: Context, pace: Pace, clock_ms: int, model: str) -> Standing:
         rates=rates_chart(pace),
         delay=delay_chart(pace),
         spread=spread_chart(now, then.spread if then else None, before, policy) if ranked else None,
-        drivers=drivers_chart(drivers) if drivers and drivers.looked_at else None,
+        drivers=drivers_chart(drivers) if drivers and drivers.value.looked_at else None,
         alerts=now_alerts.newest(context, clock_ms, horizon_days),
     )
 

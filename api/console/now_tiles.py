@@ -41,27 +41,29 @@ def tiles_of(pace: Pace, counted: Counted, books: Books, clock: Moment, model: s
         model: whose scores are shown; empty for none.
         policy: by which they are judged.
     """
-    now, mean = pace.now.per_second, pace.whole.per_second
-    p50_ms, p99_ms = pace.minute.p50_ms, pace.minute.p99_ms
     opened = f"and {books.events_opened:,} from history" if books.events_opened else ""
     bands = f"medium from {percent(policy.medium)}, high from {percent(policy.high)}" if policy.high < 1 else ""
     return [
-        Tile(
-            "Events a second",
-            "not known" if now is None else rate(now),
-            "" if mean is None else f"{rate(mean)} on average over ten minutes",
-        ),
-        Tile(
-            "Scoring delay, the last minute",
-            "no score" if p50_ms is None else delay(p50_ms),
-            "" if p99_ms is None else f"for half; 99 of 100 within {delay(p99_ms)}",
-        ),
+        _rate(pace),
+        _delay(pace),
         Tile(
             "Alerts, last 24 hours of event time",
-            f"{counted.day:,}" if counted.is_all else f"more than {counted.day:,}",
-            f"{counted.hour:,} in the last hour",
+            f"{'' if counted.is_all else 'at least '}{counted.day:,}",
+            f"{'' if counted.is_hour_all else 'at least '}{counted.hour:,} in the last hour",
         ),
         Tile("Events scored", f"{books.events_scored:,}", opened),
         Tile("Event clock", "", "the newest time in the log", clock),
         Tile("Model", model or "none", bands),
     ]
+
+
+def _rate(pace: Pace) -> Tile:
+    now, mean = pace.now.per_second, pace.whole.per_second
+    more = "" if mean is None else f"{rate(mean)} on average over ten minutes"
+    return Tile("Events a second", "not known" if now is None else rate(now), more)
+
+
+def _delay(pace: Pace) -> Tile:
+    p50_ms, p99_ms = pace.minute.p50_ms, pace.minute.p99_ms
+    more = "" if p99_ms is None else f"for about half; 99 of 100 within about {delay(p99_ms)}"
+    return Tile("Scoring delay, the last minute", "no score" if p50_ms is None else delay(p50_ms), more)

@@ -13,6 +13,8 @@ STEP_MS = 10_000
 STEPS = 60
 MINUTE_MS = 60_000
 TEN_MINUTES_MS = STEPS * STEP_MS
+LATE_MS = 1000
+"""A second of whose scores more than 1 in 100 took longer was a late one."""
 _LONGEST_MS = 5_000
 """What one pulse stands for at most: where publish was away for longer, nothing is known."""
 
@@ -24,8 +26,11 @@ class Span:
     Attributes:
         events: scored in it.
         covered_ms: how much of it is known.
-        p50_ms: what half of the scores of a typical second took at most; None without scores.
-        p99_ms: the same of 99 in 100.
+        p50_ms: the median of the seconds' medians; None without scores. Between a quarter and three quarters of all
+            scores took no longer, about half where the seconds are alike.
+        p99_ms: at most 1 in 100 scores is of a second whose p99 is larger, and of the others at most 1 in 100 took
+            longer: of all scores at most 2 in 100 took longer than this.
+        late: which share of the scores, from 0 to 1, is of seconds whose p99 is above :data:`LATE_MS`.
         worst_ms: the largest of the seconds' p99.
     """
 
@@ -34,6 +39,7 @@ class Span:
     p50_ms: float | None
     p99_ms: float | None
     worst_ms: float | None
+    late: float = 0.0
 
     @property
     def per_second(self) -> float | None:
@@ -85,12 +91,14 @@ class Pace:
     def _span(self, after_ms: int, until_ms: int) -> Span:
         first, last = bisect_right(self._at_ms, after_ms), bisect_right(self._at_ms, until_ms)
         pulses = self._pulses[first:last]
+        p99 = [(pulse.p99_ms, pulse.events) for pulse in pulses]
         return Span(
             events=sum(pulse.events for pulse in pulses),
             covered_ms=sum(self._covered[first:last]) if pulses else 0,
-            p50_ms=_typical([(pulse.p50_ms, pulse.events) for pulse in pulses]),
-            p99_ms=_typical([(pulse.p99_ms, pulse.events) for pulse in pulses]),
+            p50_ms=_reached([(pulse.p50_ms, pulse.events) for pulse in pulses], 0.5),
+            p99_ms=_reached(p99, 0.99),
             worst_ms=max((pulse.p99_ms for pulse in pulses if pulse.p99_ms is not None), default=None),
+            late=_late(p99),
         )
 
     def _still_ms(self) -> int:
@@ -105,13 +113,24 @@ class Pace:
         return newest.wall_ms - since_ms
 
 
-def _typical(weighed: Sequence[tuple[float | None, int]]) -> float | None:
-    """The median of figures, each of which counts for as many events as it is of."""
-    known = sorted((figure, max(1, weight)) for figure, weight in weighed if figure is not None)
-    half = sum(weight for _, weight in known) / 2
-    passed = 0
-    for figure, weight in known:
-        passed += weight
-        if passed >= half:
+def _weights(weighed: Sequence[tuple[float | None, int]]) -> list[tuple[float, int]]:
+    """Figures that are known, the smallest first, each of which counts for as many events as it is of."""
+    return sorted((figure, max(1, weight)) for figure, weight in weighed if figure is not None)
+
+
+def _reached(weighed: Sequence[tuple[float | None, int]], share: float) -> float | None:
+    """The smallest figure that a share of the events does not exceed."""
+    known = _weights(weighed)
+    # In whole numbers: rounding must not push it beyond the last figure.
+    left = sum(weight for _, weight in known) * round((1 - share) * 100)
+    for figure, weight in reversed(known):
+        left -= weight * 100
+        if left < 0:
             return figure
     return None
+
+
+def _late(weighed: Sequence[tuple[float | None, int]]) -> float:
+    known = _weights(weighed)
+    late = sum(weight for figure, weight in known if figure > LATE_MS)
+    return late / sum(weight for _, weight in known) if late else 0.0

@@ -15,7 +15,7 @@ MOVED = 0.2
 LEAST_EVENTS = 30
 """A minute in which fewer are to be expected, and came, says nothing."""
 LEAST_ALERTS = 5
-LEAST_LISTENERS = 5
+LEAST_USERS = 5
 LEAST_KNOWN_MS = 3 * 60_000
 STILL_MS = 60_000
 
@@ -32,7 +32,7 @@ class Seen:
         alerts_hour: raised in the last hour of event time.
         alerts_day: raised in the last day of event time.
         known_hours: how much of that day is known.
-        bands: listeners by band.
+        bands: users by band.
         bands_before: the same some time before; None when that is not known.
         before: that time in words, such as `a day before`.
         still_ms: how long the event clock has stood still.
@@ -92,7 +92,7 @@ def _bands(seen: Seen) -> list[str]:
     moved = []
     for band, now in seen.bands.items():
         then = seen.bands_before[band]
-        if abs(now - then) > max(then * MOVED, LEAST_LISTENERS - 1):
+        if abs(now - then) > max(then * MOVED, LEAST_USERS - 1):
             what = "grown" if now > then else "shrunk"
-            moved.append(f"The {band} band has {what} from {then:,} to {now:,} listeners since {seen.before}.")
+            moved.append(f"The {band} band has {what} from {then:,} to {now:,} users since {seen.before}.")
     return moved

@@ -8,8 +8,9 @@ from typing import Any
 
 from api.alert_answers import percent
 from api.console.charts import Chart
+from api.console.durations import lasting
 from api.console.lanes import PlanStretch, Silence, Stretch, plans, silences, stretches
-from api.console.user_spans import between, day, lasting
+from api.console.user_spans import between, day
 from api.risks import Risk
 from api.times import readable
 from churn.outcomes import AlertPolicy

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.console.user_spans import between, day, lasting
+from api.console.durations import lasting
+from api.console.user_spans import between, day
 from api.context import Context
 from api.past import moves
 from api.risks import Risk

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def day(time_ms: int, year: bool = False) -> str:
-    """A day: `3 Oct`, with the year `3 Oct 2018`."""
-    moment = _at(time_ms)
+def day(at: int | date, year: bool = False) -> str:
+    """A day, or that of a time in ms: `3 Oct`, with the year `3 Oct 2018`."""
+    moment = at if isinstance(at, date) else _at(at)
     return f"{moment.day} {moment:%b %Y}" if year else f"{moment.day} {moment:%b}"
 
 
@@ -23,13 +23,6 @@ def between(since_ms: int, until_ms: int) -> str:
     if first.month != last.month:
         return f"between {day(since_ms)} and {day(until_ms)}"
     return f"between {first.day} and {day(until_ms)}"
-
-
-def lasting(span_ms: int) -> str:
-    """How long something lasted: `3 days`, below two days `26 hours`."""
-    hours = span_ms / 3_600_000
-    count, unit = (round(hours / 24), "day") if hours >= 48 else (round(hours), "hour")
-    return f"{count:,} {unit}{'' if count == 1 else 's'}"
 
 
 def _at(time_ms: int) -> datetime:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.alert_answers import percent
+from api.console.durations import lasting
 from api.console.moments import Moment, now_of, since
-from api.console.user_spans import lasting
 from api.risks import Risk
 from api.user_answers import whole
 from churn.marks import KINDS, Kind

@@ -100,15 +100,51 @@ def test_while_a_rebuild_brings_users_nothing_is_remembered(view: View) -> None:
     assert spreads.newest_hour() == hour + HOUR_MS
 
 
-def test_what_redis_refuses_is_said_and_holds_up_nothing(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
-    view.redis.set(KEY, "of another type")
+def test_what_a_rebuild_brings_again_is_no_event_of_now(view: View) -> None:
+    score(view, 1)
+    signs = Signs(view, TOPIC, Latency())
+    signs.give(WALL_MS)
+    view.silence(TOPIC, {0: 3})
+    for second, version in enumerate((50, 90, 95)):
+        score(view, version)
+        signs.give(WALL_MS + second * 1000)
+    assert [pulse.events for pulse in Pulses(view.redis).recent()] == [0, 0, 0, 5]
+
+
+def test_what_redis_refuses_is_said_once_and_holds_up_nothing(view: View) -> None:
+    signs, spreads, hour = Signs(view, TOPIC, Latency()), Spreads(view.redis), hour_of(SCORE.as_of)
+    score(view, 1)
+    signs.give(WALL_MS)
+    for _ in range(2):
+        view.redis.set(KEY, "of another type")
+        with capture_logs() as logs:
+            signs.give(WALL_MS)
+            score(view, view.books().events_scored + 1, hour + HOUR_MS)
+            signs.give(WALL_MS)
+        assert [entry["log_level"] for entry in logs] == ["warning"]
+        assert spreads.newest_hour() == hour + HOUR_MS, "the one is done without the other"
+        view.redis.delete(KEY)
+        signs.give(WALL_MS)
+
+
+@pytest.mark.parametrize("error", [ValueError("of another release"), redis.RedisError("odd")])
+def test_whatever_is_wrong_here_holds_up_nothing(view: View, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    fail(monkeypatch, view, error)
     with capture_logs() as logs:
         Signs(view, TOPIC, Latency()).give(WALL_MS)
     assert [entry["log_level"] for entry in logs] == ["warning"]
+    assert repr(error) in logs[0]["error"]
 
-    def away() -> None:
-        raise redis.ConnectionError
 
-    monkeypatch.setattr(view, "clock", away)
-    with pytest.raises(redis.ConnectionError):
+@pytest.mark.parametrize("error", [redis.ConnectionError(), redis.TimeoutError()])
+def test_a_redis_that_is_away_is_waited_for(view: View, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    fail(monkeypatch, view, error)
+    with pytest.raises(type(error)):
         Signs(view, TOPIC, Latency()).give(WALL_MS)
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, view: View, error: Exception) -> None:
+    def clock() -> None:
+        raise error
+
+    monkeypatch.setattr(view, "clock", clock)

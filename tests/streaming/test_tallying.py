@@ -387,8 +387,41 @@ def test_an_error_that_nobody_thought_of_does_not_end_it(monkeypatch: pytest.Mon
 def test_switched_off_it_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     before = threading.active_count()
     off = Settings(kafka=Kafka(bootstrap="127.0.0.1:1"), publish=Publish(tally_per_second=0))
-    with tallying.tallying(off):
+    with tallying.tallying(off, threading.Event()):
         assert threading.active_count() == before
+
+
+def test_counting_ends_together_with_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, stopping = threading.Event(), threading.Event()
+
+    class Counting:
+        def __init__(self, _settings: Settings, _writer: Any, _connect: Any, rest: Callable[[float], bool]) -> None:
+            self._rest = rest
+
+        def run(self) -> None:
+            if self._rest(60):
+                ended.set()
+
+    monkeypatch.setattr(tallying, "Tallying", Counting)
+    with tallying.tallying(Settings(), stopping):
+        stopping.set()
+        assert ended.wait(10), "before publishing has closed what it holds"
+
+
+def test_what_hangs_holds_up_the_end_for_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go, waited = threading.Event(), list[float]()
+
+    class Thread(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            waited.append(timeout or 0)
+            super().join(0)
+
+    monkeypatch.setattr(Tallying, "run", lambda _: let_go.wait(60))
+    monkeypatch.setattr(tallying.threading, "Thread", Thread)
+    with tallying.tallying(Settings(), threading.Event()):
+        pass
+    let_go.set()
+    assert waited == [1.0]
 
 
 def send(kafka: Kafka, *values: bytes, topic: str | None = None, partition: int | None = None) -> None:

@@ -48,7 +48,7 @@ export function delay(figures, theme) {
   const line = (figure, name, words, style) => ({
     type: "scatter", mode: "lines", name, x: at, customdata: times.map((time, i) => [time, figure[i]]),
     y: figure.map((each) => (each === null ? null : Math.max(1, each))), line: { ...style.line },
-    hovertemplate: `${words} within %{customdata[1]:,.3~g} ms, ten seconds from %{customdata[0]}<extra></extra>`,
+    hovertemplate: `${words} within about %{customdata[1]:,.3~g} ms, ten seconds from %{customdata[0]}<extra></extra>`,
   });
   const largest = Math.max(1000, ...figures.p99.map((each) => each ?? 0));
   return {
@@ -90,7 +90,7 @@ export function spread(figures, theme) {
   const data = [{
     type: "bar", name: "now", x: middles, y: figures.now.map(Math.sqrt), width: width * 0.86, ...theme.bars.plain,
     customdata: figures.now.map((count, place) => [count, span[place]]),
-    hovertemplate: "%{customdata[0]:,} listeners at %{customdata[1]}<extra></extra>",
+    hovertemplate: "%{customdata[0]:,} users at %{customdata[1]}<extra></extra>",
   }];
   if (figures.then) {
     const edges = figures.now.map((_, place) => place * width);
@@ -99,7 +99,7 @@ export function spread(figures, theme) {
       y: [...figures.then, figures.then[figures.then.length - 1]].map(Math.sqrt),
       line: { color: theme.colour("ink"), width: 1.5, dash: "4px,3px", shape: "hv" },
       customdata: [...figures.then, figures.then[figures.then.length - 1]],
-      hovertemplate: `%{customdata:,} listeners ${figures.before}<extra></extra>`,
+      hovertemplate: `%{customdata:,} users ${figures.before}<extra></extra>`,
     });
   }
   return { data, layout: spreadLayout(figures, theme, ticks, Math.sqrt(largest)) };
@@ -112,7 +112,7 @@ function spreadLayout(figures, theme, ticks, top) {
     xaxis: { ...theme.axis, range: [0, 1], tickformat: ".0%", showgrid: false, title: title(theme, "risk") },
     yaxis: {
       ...theme.axis, range: [0, top * 1.22], tickvals: ticks.map(Math.sqrt), ticktext: ticks.map((tick) => number.format(tick)),
-      title: title(theme, "listeners, square-root scale"),
+      title: title(theme, "users, square-root scale"),
     },
     shapes: figures.thresholds.map(({ at }) => ({
       type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1, line: { color: theme.colour("soft"), width: 1 },
@@ -134,13 +134,13 @@ export function drivers(figures, theme) {
     text: figures[band].map((count) => (fits(count) ? `${sign} ${number.format(count)}` : "")),
     textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "none",
     insidetextfont: { color: ink },
-    hovertemplate: `%{x:,} listeners in the ${band} band, raised most by %{y}<extra></extra>`,
+    hovertemplate: `%{x:,} users in the ${band} band, raised most by %{y}<extra></extra>`,
   });
   return {
     data: [bar("high", "▲", ground), bar("medium", "◆", darker)],
     layout: {
       barmode: "stack", bargap: 0.3, showlegend: true, legend: { ...theme.layout.legend, traceorder: "normal" },
-      xaxis: { ...theme.axis, tickformat: ",d", nticks: 6, title: title(theme, "listeners") },
+      xaxis: { ...theme.axis, tickformat: ",d", nticks: 6, title: title(theme, "users") },
       yaxis: { ...theme.axis, autorange: "reversed", showgrid: false, tickfont: { color: theme.colour("ink") } },
     },
   };

@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
 from api.console import data_charts
-from api.console.ages import GROUPS, NOT_KNOWN, Listener, Sample, chances_by_age, sample, users_by_age
+from api.console.ages import GROUPS, NOT_KNOWN, Sample, User, chances_by_age, sample, users_by_age
 from api.console.data_letters import letters
 from api.console.data_rhythm import rhythm
 from churn import events
@@ -78,7 +79,7 @@ def test_pages_stand_by_frequency_and_songs_in_words() -> None:
 
 
 def test_levels_of_events_and_of_users() -> None:
-    found = Sample((Listener("free", 3.0, 0.1, 0.1), Listener("paid", None, 0.1, 0.1)), 2)
+    found = Sample((User("free", 3.0, 0.1, 0.1), User("paid", None, 0.1, 0.1)), 2)
     chart = data_charts.levels([day(Home=4)], found)
     assert [row[1:] for row in chart.rows] == [
         ("0", f"0.0{SPACE}%", "1", f"50.0{SPACE}%"), ("4", f"100.0{SPACE}%", "1", f"50.0{SPACE}%")
@@ -107,7 +108,7 @@ def test_a_day_on_which_nothing_came_is_a_gap() -> None:
 
 def test_a_cell_is_the_mean_of_its_weekday() -> None:
     wednesdays = [day(date(2018, 10, 24), {3: 10}), day(date(2018, 10, 31), {3: 20, 4: 60})]
-    grid = rhythm([*wednesdays, day(date(2018, 11, 1), {3: 8})])
+    grid = rhythm([*wednesdays, day(date(2018, 11, 1), {3: 8})], LATER_MS, LATER_MS)
     assert "Wednesdays from 4:00 to 5:00 (30 on average)" in grid.says
     assert "UTC" in grid.says
     cells = dict(grid.weekdays)["Wed"]
@@ -117,10 +118,46 @@ def test_a_cell_is_the_mean_of_its_weekday() -> None:
     assert [row[3:6] for row in grid.rows[3:5]] == [("15", "8", "none"), ("30", "0", "none")]
 
 
-@given(st.lists(st.tuples(st.integers(0, 27), st.dictionaries(st.integers(0, 23), st.integers(0, 10**9))), min_size=1))
-def test_every_cell_fits_its_row(some: list[tuple[int, dict[int, int]]]) -> None:
+MONDAY = date(2018, 10, 29)
+
+
+def at(hour: int, minute: int = 0) -> int:
+    """A time of that Monday."""
+    return round(datetime(2018, 10, 29, hour, minute, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("clock_ms", [at(5), None])
+def test_hours_that_have_not_come_yet_are_not_empty(clock_ms: int | None) -> None:
+    grid = rhythm([day(MONDAY, {0: 50, 1: 40, 2: 30, 3: 20, 4: 25})], LATER_MS, clock_ms)
+    assert "fewest on Mondays from 3:00 to 4:00 (20)" in grid.says
+    assert [row[1] for row in grid.rows][:7] == ["50", "40", "30", "20", "25", "none", "none"]
+
+
+def test_an_hour_that_goes_on_is_shown_but_is_not_the_one_with_fewest() -> None:
+    grid = rhythm([day(MONDAY, {0: 50, 1: 40, 2: 3})], LATER_MS, at(2, 5))
+    assert "fewest on Mondays from 1:00 to 2:00 (40)" in grid.says
+    assert grid.rows[2][1] == "3"
+    assert "fewest on Mondays from 2:00 to 3:00 (3)" in rhythm([day(MONDAY, {2: 3})], at(2), at(2, 5)).says
+
+
+def test_an_hour_without_events_that_is_over_is_empty() -> None:
+    grid = rhythm([day(MONDAY, {0: 50, 2: 30})], LATER_MS, at(4))
+    assert [row[1] for row in grid.rows][:5] == ["50", "0", "30", "0", "none"]
+
+
+def test_hours_before_counting_began_are_not_empty() -> None:
+    grid = rhythm([day(MONDAY, {9: 30, 10: 20, 11: 25})], at(9), at(12))
+    assert "fewest on Mondays from 10:00 to 11:00 (20)" in grid.says
+    assert {row[1] for row in grid.rows[:9]} == {"none"}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 27), st.dictionaries(st.integers(0, 23), st.integers(0, 10**9))), min_size=1),
+    st.none() | st.integers(at(0), at(23)),
+)
+def test_every_cell_fits_its_row(some: list[tuple[int, dict[int, int]]], clock_ms: int | None) -> None:
     days = [day(date(2018, 10, 1 + at), hours) for at, hours in some]
-    for _, cells in rhythm(days).weekdays:
+    for _, cells in rhythm(days, LATER_MS, clock_ms).weekdays:
         assert len(cells) == 24
         for cell in cells:
             assert 0 <= cell.y <= 100
@@ -138,12 +175,12 @@ def test_every_cell_fits_its_row(some: list[tuple[int, dict[int, int]]]) -> None
      (9999, "later"), (None, NOT_KNOWN)],
 )  # fmt: skip
 def test_the_group_of_an_age(age_days: float | None, group: str) -> None:
-    assert Listener("free", age_days, 0.1, 0.1).group == group
+    assert User("free", age_days, 0.1, 0.1).group == group
 
 
 def test_groups_of_few_users_are_drawn_but_not_spoken_of() -> None:
-    found = Sample((*[Listener("free", 3.0, 0.2, 0.1)] * 30, *[Listener("free", 10.0, 0.9, 0.05)] * 3,
-                    *[Listener("free", 100.0, 0.1, 0.3)] * 20, Listener("free", None, 0.9, 0.9)), 900)  # fmt: skip
+    found = Sample((*[User("free", 3.0, 0.2, 0.1)] * 30, *[User("free", 10.0, 0.9, 0.05)] * 3,
+                    *[User("free", 100.0, 0.1, 0.3)] * 20, User("free", None, 0.9, 0.9)), 900)  # fmt: skip
     chart = chances_by_age(found)
     assert chart.figures["groups"] == ["week 1", "weeks 2 to 4", "months 4 to 6"]
     assert chart.figures["cancel"] == pytest.approx([0.2, 0.9, 0.1])
@@ -151,7 +188,9 @@ def test_groups_of_few_users_are_drawn_but_not_spoken_of() -> None:
     assert f"silent in months 4 to 6 since registration (30{SPACE}%)" in chart.says
     assert users_by_age(found).figures == {"groups": [*GROUPS, NOT_KNOWN], "users": [30, 3, 0, 20, 0, 0, 0, 1]}
     assert "A sample of 54 of 900 active users; most of them" in users_by_age(found).says
-    assert "say little" in chances_by_age(Sample((Listener("free", 1.0, 0.2, 0.1),), 1)).says
+    assert users_by_age(replace(found, age_s=20)).says.endswith(". Looked at within the last minute.")
+    assert chart.says.endswith(" Looked at within the last 10 seconds.")
+    assert "say little" in chances_by_age(Sample((User("free", 1.0, 0.2, 0.1),), 1)).says
 
 
 @pytest.mark.servers
@@ -162,9 +201,9 @@ def test_ages_are_moved_to_the_event_clock(filled: Any, scored: Any) -> None:
     filled.add(scored("now", {"tenure_days": 400.0}), scored("gone", status="cancelled"))
     found = sample(filled.view)
     assert found.active == 3
-    ages = sorted(each.age_days or 0 for each in found.listeners)
+    ages = sorted(each.age_days or 0 for each in found.users)
     assert ages == pytest.approx([0, 8, 400])
-    assert sum(each.age_days is None for each in found.listeners) == 1
+    assert sum(each.age_days is None for each in found.users) == 1
 
 
 # Dead letters

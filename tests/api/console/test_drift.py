@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.console import drift, model_drift
-from api.console.drift import Drift, Learnt, Moved, as_of, compared, in_bins
+from api.console.drift import Drift, FeatureDrift, Learnt, as_of, compared, in_bins
 from api.console.remembered import Remembered
 from churn import bundle
 from churn.bundle import Bundle
@@ -95,7 +96,7 @@ def test_nobody_active(filled: Any, served: Any, score: Any) -> None:
 
 
 def told(**index: float) -> Drift:
-    features = tuple(Moved(feature, index.get(feature.name, 0.0), 1.0, 2.0) for feature in FEATURES)
+    features = tuple(FeatureDrift(feature, index.get(feature.name, 0.0), 1.0, 2.0) for feature in FEATURES)
     return Drift(1, 1, "m1", 150, 150, 1000, 0.07, features, 0)
 
 
@@ -109,6 +110,13 @@ def test_what_has_moved_most_comes_first() -> None:
     )
     assert "about 0.07 by chance alone" in found.by_chance
     assert found.lines == (25.0, 62.5)
+
+
+def test_a_sample_is_called_one() -> None:
+    found = told()
+    assert model_drift.words(found).by_chance.startswith("150 active users of 150, each")
+    found = replace(found, users=1990, of_users=10_000)
+    assert model_drift.words(found).by_chance.startswith("A sample of 1,990 active users of 10,000, each")
 
 
 def test_bars_end_where_the_scale_does() -> None:

@@ -62,11 +62,32 @@ def test_a_silent_stream_is_no_fault_but_is_told() -> None:
 
 
 def test_a_delay_of_more_than_a_second_is_not_well() -> None:
-    assert delay_sign(pace(10)) == Sign("Delay", "well", "half within 7 ms, 99 of 100 within 29 ms")
+    assert delay_sign(pace(10)) == Sign("Delay", "well", "half within about 7 ms, 99 of 100 within about 29 ms")
     assert delay_sign(pace(10, p99_ms=1000)).state == "well"
     late = delay_sign(pace(10, p99_ms=1100))
-    assert (late.state, late.words) == ("unwell", "half within 7 ms, 99 of 100 within 1.1 s")
+    assert (late.state, late.words) == ("unwell", "half within about 7 ms, 99 of 100 within about 1.1 s")
     assert delay_sign(pace(0)).state == "unsure"
+
+
+def with_late(seconds: int) -> Pace:
+    """A minute, the last seconds of which were late."""
+    took_ms = [20] * (60 - seconds) + [9000] * seconds
+    return Pace([Pulse(NOW_MS + (n - 59) * 1000, 0, 10, 15, each) for n, each in enumerate(took_ms)], NOW_MS)
+
+
+def test_a_minute_of_which_almost_half_was_late_is_not_well() -> None:
+    late = delay_sign(with_late(28))
+    assert (late.state, late.words) == ("unwell", "half within about 15 ms, 99 of 100 within about 9.0 s")
+    assert "47\N{NARROW NO-BREAK SPACE}% of those of the last minute" in late.remedy
+
+
+def test_the_pause_at_the_end_of_a_batch_is_told_but_is_well() -> None:
+    assert delay_sign(with_late(5)) == Sign(
+        "Delay",
+        "well",
+        "half within about 15 ms, 99 of 100 within about 9.0 s; 8\N{NARROW NO-BREAK SPACE}% in slow seconds",
+    )
+    assert delay_sign(with_late(6)).state == "unwell"
 
 
 def test_the_model() -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.console.durations import lasting
 from api.console.lanes import HALF_LIFE_DAYS, Silence, came, plans, silences, stretches
 from api.console.user_chart import LANES, counted
-from api.console.user_spans import between, lasting
+from api.console.user_spans import between
 from churn.features import NAMES
 from churn.settings import DAY_MS
 from churn.view import Moment
@@ -117,9 +118,10 @@ def test_an_interval_in_words(span_ms: int, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "words"), [(0, "0 hours"), (1, "1 hour"), (47, "47 hours"), (48, "2 days"), (2400, "100 days")]
+    ("hours", "words"),
+    [(0, "less than a second"), (1, "1 hour"), (47.9, "47 hours"), (48, "2 days"), (166, "7 days"), (2400, "100 days")],
 )
-def test_how_long_in_words(hours: int, words: str) -> None:
+def test_how_long_in_words(hours: float, words: str) -> None:
     assert lasting(hours * HOUR_MS) == words
 
 

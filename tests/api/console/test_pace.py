@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.console.durations import delay, lasting, rate
+from api.console.durations import delay, lasting, lately, rate
 from api.console.pace import STEP_MS, STEPS, Pace
 from churn.pulse import Pulse
 
@@ -70,10 +70,34 @@ def test_how_long_the_event_clock_has_stood_still() -> None:
     assert Pace(pulses, NOW_MS).still_ms == 2000
 
 
-def test_a_typical_second_counts_by_its_events_and_the_worst_is_told() -> None:
-    pulses = [*each_second(1, 1, 1, p50_ms=500, p99_ms=900), *each_second(10, p50_ms=7, p99_ms=29)]
+def test_seconds_count_by_their_events_and_the_worst_is_told() -> None:
+    pulses = [*each_second(1, 1, 1, ends_ms=NOW_MS - 1000, p50_ms=500, p99_ms=1900), *each_second(400)]
     minute = Pace(pulses, NOW_MS).minute
-    assert (minute.p50_ms, minute.p99_ms, minute.worst_ms) == (7, 29, 900)
+    assert (minute.p50_ms, minute.p99_ms, minute.worst_ms) == (7, 29, 1900)
+    assert minute.late == 3 / 403
+    minute = Pace([*pulses[:3], *each_second(290)], NOW_MS).minute
+    assert (minute.p50_ms, minute.p99_ms) == (7, 1900), "more than 1 of 100"
+
+
+def test_of_all_scores_at_most_one_in_fifty_is_beyond_the_p99() -> None:
+    slow, quick = each_second(*[10] * 28, ends_ms=NOW_MS - 32_000, p50_ms=8000, p99_ms=9000), each_second(*[10] * 32)
+    minute = Pace([*slow, *quick], NOW_MS).minute
+    assert (minute.p50_ms, minute.p99_ms) == (7, 9000)
+    assert minute.late == pytest.approx(28 / 60)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 50)), min_size=1, max_size=60))
+def test_few_scores_are_of_seconds_beyond_the_figures(seconds: list[tuple[int, int]]) -> None:
+    minute = Pace(
+        [Pulse(NOW_MS - place, 0, events, p99 / 2, p99) for place, (p99, events) in enumerate(seconds)][::-1], NOW_MS
+    ).minute
+    p50_ms, p99_ms = minute.p50_ms, minute.p99_ms
+    assert p50_ms is not None
+    assert p99_ms is not None
+    assert p99_ms in {p99 for p99, _ in seconds}
+    assert sum(events for p99, events in seconds if p99 > p99_ms) * 100 <= minute.events
+    assert sum(events for p99, events in seconds if p99 / 2 > p50_ms) * 2 <= minute.events
+    assert sum(events for p99, events in seconds if p99 / 2 < p50_ms) * 2 <= minute.events
 
 
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 100)), max_size=80), st.integers(0, 20_000))
@@ -96,10 +120,26 @@ def test_the_steps_are_the_ten_minutes_before_a_full_ten_seconds(gaps: list[tupl
 
 @pytest.mark.parametrize(
     ("time_ms", "words"),
-    [(0, "less than a second"), (1000, "1 second"), (59_999, "59 seconds"), (3_600_000, "1 hour"), (2e8, "2 days")],
+    [
+        (0, "less than a second"),
+        (1000, "1 second"),
+        (59_999, "59 seconds"),
+        (3_600_000, "1 hour"),
+        (86_400_000, "24 hours"),
+        (2e8, "2 days"),
+    ],
 )
 def test_how_long_something_lasts_in_words(time_ms: float, words: str) -> None:
     assert lasting(time_ms) == words
+
+
+def test_ages_in_words_that_change_seldom() -> None:
+    assert [lately(each) for each in (0, 10, 10.1, 60, 60.1, 300)] == [
+        *["within the last 10 seconds"] * 2,
+        *["within the last minute"] * 2,
+        "within the last 2 minutes",
+        "within the last 5 minutes",
+    ]
 
 
 def test_figures_have_as_many_digits_as_can_be_read() -> None:

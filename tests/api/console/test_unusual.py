@@ -61,12 +61,12 @@ def test_many_alerts(hour: int, day: int, known_hours: float, told: bool) -> Non
 @pytest.mark.parametrize(
     ("band", "before", "now", "words"),
     [
-        ("medium", 40, 49, "The medium band has grown from 40 to 49 listeners since a day before."),
+        ("medium", 40, 49, "The medium band has grown from 40 to 49 users since a day before."),
         ("medium", 40, 48, ""),
-        ("medium", 40, 31, "The medium band has shrunk from 40 to 31 listeners since a day before."),
+        ("medium", 40, 31, "The medium band has shrunk from 40 to 31 users since a day before."),
         ("high", 2, 6, ""),  # so few come and go
-        ("high", 2, 7, "The high band has grown from 2 to 7 listeners since a day before."),
-        ("high", 0, 5, "The high band has grown from 0 to 5 listeners since a day before."),
+        ("high", 2, 7, "The high band has grown from 2 to 7 users since a day before."),
+        ("high", 0, 5, "The high band has grown from 0 to 5 users since a day before."),
     ],
 )
 def test_a_band_that_has_moved(band: Band, before: int, now: int, words: str) -> None:
