@@ -152,8 +152,8 @@ def _of_user(
 
 
 def _judged(as_of: int, gone: int | None, again: bool, horizon_ms: int, clock_ms: int) -> Raised:
-    # Whoever leaves early is known to have left long before anybody is known to have stayed: to count the one before the
-    # other could be counted would make every policy look right while the past is short.
+    # That somebody has left is known before it can be known that another has stayed: to count the one and not yet the
+    # other would make every policy look right while the past is short.
     if clock_ms - as_of <= horizon_ms:
         return Raised(as_of, again, None, None)
     came_true = gone is not None and gone - as_of <= horizon_ms

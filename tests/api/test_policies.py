@@ -200,7 +200,9 @@ class TestBacktest:
         [raised] = found.raised
         assert (raised.came_true, raised.lead_ms, raised.again) == (True, round(3.5 * DAY_MS), False)
 
-    @pytest.mark.parametrize(("gone", "clock", "came_true"), [(15.1, 100, False), (None, 100, False), (None, 14, None)])
+    @pytest.mark.parametrize(
+        ("gone", "clock", "came_true"), [(15.1, 100, False), (None, 100, False), (None, 14, None), (4.0, 14, None)]
+    )
     def test_one_that_did_not_or_is_not_decided(self, gone: float | None, clock: float, came_true: bool | None) -> None:
         left = [] if gone is None else [(gone, 0.6, "none")]
         found = self.tried(history((0, 0.1, "low"), (1, 0.6, "high"), *left), clock_days=clock)
