@@ -10,11 +10,12 @@ from api.alert_answers import percent
 from api.backtests import UNDER_WAY
 from api.console.alerting_policy import share
 from api.console.charts import Chart
-from api.console.durations import rate
+from api.console.durations import lasting, lately, rate
 from api.console.remembered import Known
 from api.context import Context
 from api.sweeps import Sweep, SweepWanted, Tried, sweep
 from churn import chosen_policy
+from churn.settings import DAY_MS
 
 KEEP_S = 60.0
 PATIENCE_S = 1.0
@@ -156,8 +157,7 @@ def _fits(found: Sweep, capacity: float) -> str:
 
 def _told(found: Sweep, age_s: float) -> str:
     whose = "all" if found.users >= found.of_users else f"a sample of {found.users:,} of {found.of_users:,}"
-    age = "just now" if age_s < 2 else f"{age_s:.0f} seconds ago"
-    return f"Worked out {age} over the past {found.days:.0f} days of {whose} users. {found.coarse}"
+    return f"Worked out {lately(age_s)}, over the past {lasting(round(found.days * DAY_MS))} of {whose} users. {found.coarse}"
 
 
 def _few(found: Sweep, at: int) -> str:

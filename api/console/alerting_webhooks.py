@@ -116,9 +116,9 @@ def webhooks(context: Context, chosen_id: str, failures: bool) -> Webhooks:
 
 
 def name_of(endpoint: Endpoint) -> str:
-    """By what people call it: of a URL the host only, the rest may be a secret."""
+    """By what people call it: of a URL the host only, the rest may be a secret; with the id, as hosts have several."""
     try:
-        return endpoint.description or parts(endpoint.url)[1]
+        return endpoint.description or f"{parts(endpoint.url)[1]} ({endpoint.id})"
     except RefusedError:
         return endpoint.id
 
