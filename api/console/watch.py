@@ -12,6 +12,7 @@ import structlog
 from redis.client import Pipeline
 
 from api.listeners import Listener, event
+from churn.marks import SEQUENCE
 from churn.metrics import API_WATCHERS
 from churn.view import View
 
@@ -135,7 +136,7 @@ def _ask(pipe: Pipeline, subject: str, epoch: str | None) -> None:
     """What another state of a subject can be told by."""
     if subject in (EVERYTHING, INCOMING):
         pipe.hmget(f"churn:books:{epoch}", ["scores", "stale", "users"])
-        pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding")
+        pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding", SEQUENCE, "churn:policy-applied")
         if subject == INCOMING:
             pipe.hgetall("churn:tally")
     elif subject == DELIVERIES:
@@ -146,6 +147,7 @@ def _ask(pipe: Pipeline, subject: str, epoch: str | None) -> None:
         user_id = subject.removeprefix(_USER)
         pipe.hmget(f"churn:user:{user_id}", ["epoch", "version", "band", "model_version"])
         pipe.hvals(f"churn:marks:{user_id}")
+        pipe.get("churn:policy-applied")
 
 
 def _deliveries(client: redis.Redis, endpoints: Sequence[str]) -> list[object]:
