@@ -3,7 +3,8 @@ again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -42,6 +43,8 @@ class PageRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def page(request: Request) -> Response:
+            # Whatever nobody foresaw goes on to the boundary, which logs it and answers by this.
+            request.state.as_page = partial(_problem, request)
             try:
                 return await handle(request)
             except redis.RedisError as error:
@@ -51,7 +54,7 @@ class PageRoute(APIRoute):
             except ProblemError as error:
                 if error.name == "unauthenticated" and not _is_fragment(request):
                     return RedirectResponse(_door(request), 303)
-                return _problem(request, error.name, error.detail)
+                return _problem(request, error.name, error.detail, error.headers)
 
         return page
 
@@ -68,11 +71,13 @@ def _is_fragment(request: Request) -> bool:
     return request.query_params.get("fragment") == "1"
 
 
-def _problem(request: Request, name: str, detail: str) -> Response:
+def _problem(request: Request, name: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     context: Context = request.app.state.context
     shell = Shell(request, context, getattr(request.state, "caller", None))
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if TYPES[name].status == 503 else None
-    return shell.show("problem.html", status=TYPES[name].status, headers=headers, name=name, detail=detail)
+    status = TYPES[name].status
+    waiting = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    values = {"name": name, "detail": detail, "request_id": getattr(request.state, "request_id", "")}
+    return shell.show("problem.html", status=status, headers=waiting | dict(headers or {}), **values)
 
 
 class Shell:

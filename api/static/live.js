@@ -89,6 +89,20 @@ function here() {
   return address;
 }
 
+// Some problems of our own are the page now: they say in words what is wrong.
+function isShown(answer) {
+  const isPage = (answer.headers.get("content-type") || "").startsWith("text/html");
+  return isPage && (answer.ok || [403, 404, 503].includes(answer.status));
+}
+
+// The server is there, but has no page now.
+function refused(answer) {
+  lostAt = null;
+  const often = answer.status === 429;
+  tell("waiting", `${often ? "Too many requests" : `The server answered ${answer.status}`}; trying again`);
+  renewIn(Number(answer.headers.get("retry-after")) * 1000 || AGAIN_MS);
+}
+
 export async function renew() {
   if (renewing) {
     renewIn(BETWEEN_MS);
@@ -101,9 +115,10 @@ export async function renew() {
       location.reload(); // the session is over: to the door
       return;
     }
-    // A 503 of our own is a page too: it says in words what is wrong.
-    const isPage = (answer.headers.get("content-type") || "").startsWith("text/html");
-    if (!isPage || !(answer.ok || answer.status === 404 || answer.status === 503)) throw new Error(`${answer.status}`);
+    if (!isShown(answer)) {
+      refused(answer);
+      return;
+    }
     show(await answer.text());
     renewedNow(answer.status === 503);
   } catch {

@@ -74,6 +74,34 @@ def test_while_redis_is_away_the_page_says_so_and_goes_on_by_itself(
             visitor.complaints.clear()  # of answers with 503
 
 
+def test_what_the_server_refuses_is_no_lost_connection(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("7"))
+    visitor = visit()
+    page, link = visitor.page, visitor.page.locator("#link")
+    page.clock.install()
+    visitor.go("/users")
+    expect(link).to_have_text("Live")
+    answers = [(429, {"Retry-After": "20"}), (500, {}), (403, {})]
+    asked_for = []
+
+    def refuse(route: Any) -> None:
+        status, headers = answers[len(asked_for)]
+        asked_for.append(status)
+        html = '<section data-part="problem"><h1>Your key may not see this</h1></section>'
+        route.fulfill(status=status, headers=headers, content_type="text/html", body=html)
+
+    page.route("**/*fragment=1*", refuse)
+    filled.add(make_score("7", version=2))
+    expect(link).to_have_text("Too many requests; trying again")
+    page.clock.run_for(18_000)
+    assert asked_for == [429]
+    page.clock.run_for(3_000)
+    expect(link).to_have_text("The server answered 500; trying again")
+    page.clock.run_for(10_000)
+    expect(page.get_by_role("heading", name="Your key may not see this")).to_be_visible()
+    visitor.complaints.clear()  # of these answers
+
+
 def test_a_session_that_ends_leads_to_the_door(filled: Filled, served: Any, visit: Visit) -> None:
     filled.add(make_score("7"))
     visitor = visit()
