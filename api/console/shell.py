@@ -22,6 +22,7 @@ from api.context import Context, Wired
 from api.problem_types import TYPES
 from api.problems import RETRY_AFTER_S, ProblemError, reason, refused
 from api.rendering import rendered
+from api.sign_in import NEXT_LENGTH
 
 PAGES = (
     ("/", "Now"),
@@ -64,9 +65,9 @@ class PageRoute(APIRoute):
 
 def _door(request: Request) -> str:
     """The way to sign in, and back to where somebody wanted to go."""
-    if request.url.path == "/":
-        return "/sign-in"
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if wanted == "/" or len(wanted) > NEXT_LENGTH:
+        return "/sign-in"
     return f"/sign-in?next={quote(wanted, safe='')}"
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -28,6 +29,21 @@ def test_whoever_is_not_signed_in_comes_back_to_where_they_wanted(served: Any, b
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{url}/users?band=high")
     held.close()
+
+
+@pytest.mark.parametrize("length", [2000, 2001])
+def test_the_door_can_be_passed_from_however_long_an_address(served: Any, length: int) -> None:
+    path = f"/users?level=free&x={'%C3%A9' * 200}"
+    client = httpx.Client(base_url=served.client.base_url)
+    answer = client.get(path.ljust(length, "y"))
+    assert answer.status_code == 303
+    assert ("next=" in answer.headers["location"]) == (length == 2000)
+    door = client.get(answer.headers["location"])
+    assert (door.status_code, door.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_forms_say_where_they_come_from_to_browsers_that_say_no_more(served: Any) -> None:
+    assert served.client.get("/sign-in").headers["referrer-policy"] == "same-origin"
 
 
 def test_a_key_that_asks_too_often_is_told_on_a_page_when_to_come_again(served: Any) -> None:
