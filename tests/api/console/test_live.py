@@ -138,7 +138,7 @@ def test_what_the_server_refuses_is_no_lost_connection(filled: Filled, visit: Vi
     visitor.go("/users")
     expect(link).to_have_text("Live")
     answers = [(429, {"Retry-After": "20"}), (500, {}), (403, {})]
-    asked_for = []
+    asked_for: list[int] = []
 
     def refuse(route: Any) -> None:
         status, headers = answers[min(len(asked_for), 2)]
