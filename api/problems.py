@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from api.problem_types import TYPES, URN
 
@@ -76,9 +77,12 @@ def body(name: str, detail: str, path: str, request_id: str, **members: Any) -> 
     return known | {"request_id": request_id} | members
 
 
-def unexpected(request: Request) -> JSONResponse:
-    """What is said of an exception that nobody foresaw; the log holds the rest."""
-    return problem(request, "internal", "Something went wrong in the server; its log says what.")
+def unexpected(request: Request) -> Response:
+    """What is said of an exception that nobody foresaw; the log holds the rest. A page says it to people: its route
+    leaves in `request.state.as_page` how."""
+    detail = "Something went wrong in the server; its log says what."
+    as_page: Callable[[str, str], Response] | None = getattr(request.state, "as_page", None)
+    return as_page("internal", detail) if as_page else problem(request, "internal", detail)
 
 
 def reason(error: redis.RedisError) -> str:

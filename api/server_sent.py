@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -21,7 +22,8 @@ from api.problems import ProblemError
 
 HEARTBEAT_S = 15.0
 """How often a stream says that it is alive, and looks whether its key is."""
-RETRY = b"retry: 2000\n\n"
+RETRY_MS = 2000
+RETRY = b"retry: %d\n\n" % RETRY_MS
 """How long a client waits before it connects again, ms."""
 
 
@@ -51,6 +53,11 @@ def answer(context: Context, asking: Caller, events: AsyncIterator[bytes]) -> St
         detail = f"The key listens {most:,} times already, which is as often as it may."
         raise ProblemError("too-many-requests", detail, {"Retry-After": str(round(HEARTBEAT_S))})
     return _Stream(events, partial(context.feed.leave, asking.key_id))
+
+
+def retry() -> bytes:
+    """As :data:`RETRY`, but up to twice as long: not all pages are to come back at the same moment."""
+    return b"retry: %d\n\n" % (RETRY_MS + secrets.randbelow(RETRY_MS + 1))
 
 
 def pass_of(request: Request, asking: Caller) -> Pass:

@@ -21,6 +21,8 @@ from churn.sessions import SESSION_S
 router = APIRouter(include_in_schema=False)
 
 # Browsers take a second slash, or a backslash for one, for another host.
+NEXT_LENGTH = 2000
+"""Characters of the address to which somebody is led on."""
 _PATH = re.compile(r"/(?![/\\])[!-~]*")
 
 
@@ -29,7 +31,7 @@ async def sign_in_page(
     request: Request,
     context: Wired,
     link: Annotated[str | None, Query(max_length=200)] = None,
-    wanted: Annotated[str, Query(alias="next", max_length=2000)] = "/",
+    wanted: Annotated[str, Query(alias="next", max_length=NEXT_LENGTH)] = "/",
 ) -> Response:
     """The form; or, by a link, the session itself. `next` is the page that somebody wanted to see."""
     if link is None:

@@ -1,10 +1,11 @@
 """What people say about users: snoozed (no alert until then) and acknowledged (somebody takes care of it).
 
-================= ==== =======================================================================================
-`churn:marks:ID`  hash of each mark `MARK_until`, `MARK_note`, `MARK_by`, `MARK_at`; gone when the last has ended
-================= ==== =======================================================================================
+====================== ====== ===================================================================================
+`churn:marks:ID`       hash   each mark `MARK_until`, `MARK_note`, `MARK_by`, `MARK_at`; gone when the last has ended
+`churn:marks-sequence` string grows by 1 when a mark is set or taken away: by it open pages hear of it
+====================== ====== ===================================================================================
 
-Times are of the wall clock, ms. `view.lua` reads `snoozed_until`.
+Times are of the wall clock, ms. `view.lua` reads `snoozed_until`. The name of the sequence can be no user's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import redis
 
 Kind = Literal["snoozed", "acknowledged"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+SEQUENCE = "churn:marks-sequence"
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,16 @@ class Marks:
         # The key lasts as long as the longest mark, also of one that somebody sets at the same moment.
         pipe.pexpire(key, left_ms, nx=True)
         pipe.pexpire(key, left_ms, gt=True)
+        pipe.incr(SEQUENCE)
         pipe.execute()
 
     def clear(self, user_id: str, kind: Kind) -> bool:
         """Takes a mark away; whether there was one."""
         fields = [f"{kind}_{name}" for name in ("until", "at", "by", "note")]
-        return bool(self._redis.hdel(f"churn:marks:{user_id}", *fields))
+        pipe = self._redis.pipeline()
+        pipe.hdel(f"churn:marks:{user_id}", *fields)
+        pipe.incr(SEQUENCE)
+        return bool(pipe.execute()[0])
 
     def of(self, user_ids: Sequence[str]) -> list[dict[Kind, Mark]]:
         """The marks that hold now, of each user."""

@@ -62,6 +62,8 @@ KEYS: tuple[RedisKey, ...] = (
     RedisKey("churn:alerts:sequence", "for ever", "backup"),
     RedisKey("churn:alert:*", "a year of event time", "backup"),
     RedisKey("churn:marks:*", "until the last mark has ended", "backup"),
+    # In no backup: a Redis without marks would hold it, and count as one that must not be restored into.
+    RedisKey("churn:marks-sequence", "for ever", "programs"),
     # The API.
     RedisKey("churn:key:*", "90 days after the key has ended", "backup"),
     RedisKey("churn:keys", "as long as the keys", "backup"),

@@ -10,6 +10,9 @@ from typing import Any, Generic, TypeVar, cast
 
 Found = TypeVar("Found")
 
+FORGOTTEN_S = 600.0
+"""What nobody has asked for as long as this is not kept."""
+
 
 @dataclass(frozen=True)
 class Known(Generic[Found]):
@@ -30,6 +33,7 @@ class _Held:
 
     value: Any = None
     found_s: float | None = None
+    asked_s: float = 0.0
     finding: threading.Lock = field(default_factory=threading.Lock)
     failed: Exception | None = None
     failures: int = 0
@@ -56,8 +60,7 @@ class Remembered:
             Exception: whatever `find` raises, to the one who called it and to those who waited for it; the old value
                 stays.
         """
-        with self._lock:
-            held = self._held.setdefault(name, _Held())
+        held = self._hold(name)
         if held.found_s is None:
             self._find_first(held, find)
         elif self._clock() - held.found_s >= keep_s and held.finding.acquire(blocking=False):
@@ -66,6 +69,20 @@ class Remembered:
             finally:
                 held.finding.release()
         return Known(cast(Found, held.value), self._clock() - cast(float, held.found_s))
+
+    def _hold(self, name: str) -> _Held:
+        """What is held of a name; of those that nobody has asked for in a long time nothing is any more."""
+        now_s = self._clock()
+        with self._lock:
+            held = self._held.setdefault(name, _Held())
+            held.asked_s = now_s
+            # One that is being found out stays: the next who asks would begin to find it out a second time.
+            self._held = {
+                each: one
+                for each, one in self._held.items()
+                if now_s - one.asked_s < FORGOTTEN_S or one.finding.locked()
+            }
+        return held
 
     def forget(self, name: str) -> None:
         """The next one who asks finds it out anew."""

@@ -3,9 +3,10 @@ again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import redis
 from fastapi import Depends, Request, Security
@@ -16,10 +17,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.access import caller
 from api.callers import Caller
 from api.console.moments import now_of
+from api.console.watch import DELIVERIES, EVERYTHING, INCOMING, of_user
 from api.context import Context, Wired
 from api.problem_types import TYPES
 from api.problems import RETRY_AFTER_S, ProblemError, reason, refused
 from api.rendering import rendered
+from api.sign_in import NEXT_LENGTH
 
 PAGES = (
     ("/", "Now"),
@@ -30,6 +33,8 @@ PAGES = (
     ("/data", "Data"),
 )
 """In the order of the navigation."""
+_OTHERS = {"/alerting": DELIVERIES, "/data": INCOMING}
+"""What pages watch that do not watch everything, or a user."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -42,6 +47,8 @@ class PageRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def page(request: Request) -> Response:
+            # Whatever nobody foresaw goes on to the boundary, which logs it and answers by this.
+            request.state.as_page = partial(_problem, request)
             try:
                 return await handle(request)
             except redis.RedisError as error:
@@ -51,16 +58,16 @@ class PageRoute(APIRoute):
             except ProblemError as error:
                 if error.name == "unauthenticated" and not _is_fragment(request):
                     return RedirectResponse(_door(request), 303)
-                return _problem(request, error.name, error.detail)
+                return _problem(request, error.name, error.detail, error.headers)
 
         return page
 
 
 def _door(request: Request) -> str:
     """The way to sign in, and back to where somebody wanted to go."""
-    if request.url.path == "/":
-        return "/sign-in"
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if wanted == "/" or len(wanted) > NEXT_LENGTH:
+        return "/sign-in"
     return f"/sign-in?next={quote(wanted, safe='')}"
 
 
@@ -68,11 +75,13 @@ def _is_fragment(request: Request) -> bool:
     return request.query_params.get("fragment") == "1"
 
 
-def _problem(request: Request, name: str, detail: str) -> Response:
+def _problem(request: Request, name: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     context: Context = request.app.state.context
     shell = Shell(request, context, getattr(request.state, "caller", None))
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if TYPES[name].status == 503 else None
-    return shell.show("problem.html", status=TYPES[name].status, headers=headers, name=name, detail=detail)
+    status = TYPES[name].status
+    waiting = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    values = {"name": name, "detail": detail, "request_id": getattr(request.state, "request_id", "")}
+    return shell.show("problem.html", status=status, headers=waiting | dict(headers or {}), **values)
 
 
 class Shell:
@@ -82,10 +91,13 @@ class Shell:
         request: the page that was asked for; with `fragment=1` only the part of it that moves.
         context: of the app.
         who: asks; None while that is not known.
+        seen: subjects of :mod:`api.console.watch` with the state that they had before anything of the page was read.
     """
 
-    def __init__(self, request: Request, context: Context, who: Caller | None) -> None:
-        self._request, self._context, self.who = request, context, who
+    def __init__(
+        self, request: Request, context: Context, who: Caller | None, seen: Mapping[str, str] | None = None
+    ) -> None:
+        self._request, self._context, self.who, self._seen = request, context, who, seen or {}
 
     def show(
         self,
@@ -105,23 +117,36 @@ class Shell:
             watch: the subject of :mod:`api.console.watch` whose changes make the page ask anew.
             values: of the template.
         """
-        html = rendered(
-            template,
-            layout="fragment.html" if _is_fragment(self._request) else "page.html",
-            pages=PAGES,
-            path=self._request.url.path,
-            who=self.who,
-            may=self.who.may if self.who else lambda _: False,
-            settings=self._context.settings,
-            read_at=now_of(self._context.clock()),
-            watch=watch,
-            **values,
-        )
+        html = rendered(template, watch=watch, state=self._seen.get(watch, ""), **self._around(), **values)
         return HTMLResponse(html, status, headers)
+
+    def _around(self) -> dict[str, Any]:
+        """What every page is given."""
+        return {
+            "layout": "fragment.html" if _is_fragment(self._request) else "page.html",
+            "pages": PAGES,
+            "path": self._request.url.path,
+            "who": self.who,
+            "may": self.who.may if self.who else lambda _: False,
+            "settings": self._context.settings,
+            "read_at": now_of(self._context.clock()),
+        }
 
 
 async def _shell(request: Request, context: Wired, who: Annotated[Caller, Security(caller, scopes=["read"])]) -> Shell:
-    return Shell(request, context, who)
+    if _is_fragment(request):  # whoever asks for one listens already
+        return Shell(request, context, who)
+    subject = _subject(request)
+    return Shell(request, context, who, {subject: await context.watch.state(subject)})
+
+
+def _subject(request: Request) -> str:
+    """What a page will say that it watches: its state has to be known before the page reads anything. Where a page
+    says something else, it only hears at once of a change that was none."""
+    user_id = request.path_params.get("user_id") or request.query_params.get("user")
+    if user_id:
+        return of_user(unquote(user_id) if "user_id" in request.path_params else user_id)
+    return _OTHERS.get(request.url.path, EVERYTHING)
 
 
 Shown = Annotated[Shell, Depends(_shell)]

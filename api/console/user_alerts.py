@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import urlsplit
 
 from api.alert_answers import percent
+from api.console.alerting_webhooks import name_of
 from api.console.moments import Moment, now_of, since
 from api.context import Context
 from api.times import parsed
@@ -70,18 +70,27 @@ def alert_lines(context: Context, alerts: list[view.Alert], clock_ms: int | None
     some = alerts[:ALERTS_SHOWN]
     found = []
     for alert, told in zip(some, context.alert_words.told(some, days), strict=True):
-        words: str = told["summary"].removeprefix(f"User {alert.user_id}, ")
         found.append(
             AlertLine(
                 id=alert.id,
                 kind="risk grew fast" if alert.kind == "rise" else "high band",
                 risk=percent(alert.risk),
-                says=words[:1].upper() + words[1:],
+                says=without_user(told["summary"], alert.user_id),
                 at=since(parsed(told["as_of"]), clock_ms),
                 raised=now_of(alert.raised_ms),
             )
         )
     return found
+
+
+def without_user(summary: str, user_id: str) -> str:
+    """The summary of an alert where it stands beside the user whom it is about.
+
+    >>> without_user("User 7, on the free plan, went to high risk.", "7")
+    'On the free plan, went to high risk.'
+    """
+    words = summary.removeprefix(f"User {user_id}, ")
+    return words[:1].upper() + words[1:]
 
 
 def delivery_lines(context: Context, alerts: list[view.Alert]) -> list[DeliveryLine]:
@@ -95,7 +104,7 @@ def delivery_lines(context: Context, alerts: list[view.Alert]) -> list[DeliveryL
         pipe.smembers(f"churn:deliveries:of:{alert.id}")
     ids = [each for some in pipe.execute() for each in sorted(some)]
     found = _deliveries(context, ids[: 2 * DELIVERIES_SHOWN])
-    names = {each.id: each.description or urlsplit(each.url).hostname or each.id for each in context.endpoints.all()}
+    names = {each.id: name_of(each) for each in context.endpoints.all()}
     newest = sorted(found, key=lambda each: (-each.created_ms, each.id))[:DELIVERIES_SHOWN]
     return [_line(each, names.get(each.endpoint, "an endpoint that was deleted")) for each in newest]
 

@@ -65,9 +65,19 @@ def story(
     begin_ms = points[0].as_of
     within = [moment for moment in moments if moment.as_of >= begin_ms]
     told = {lane: stretches(within, lane.signals) for lane in LANES}
-    level, silent = plans(within), [each for each in silences(within) if each.until_ms > begin_ms]
     shown = [alert for alert in alerts if begin_ms <= alert.as_of]
-    figures = {
+    figures = _risk_figures(points, shown, policy) | _lanes_figures(within, told, begin_ms)
+    says, rows = _says(points, len(shown)), [_row(point) for point in reversed(points)]
+    return Story(
+        Chart("risk", "user/risk", "Risk over time, and what came in between", says, figures, TABLE_HEAD, rows),
+        LANES_HEAD,
+        _lanes_rows(within, told),
+        _lanes_says(within),
+    )
+
+
+def _risk_figures(points: Sequence[Point], alerts: Sequence[Alert], policy: AlertPolicy) -> dict[str, Any]:
+    return {
         "at": [point.as_of for point in points],
         "cancel": [round(point.p_cancel * 100, 2) for point in points],
         "lapse": [round(point.p_lapse * 100, 2) for point in points],
@@ -76,23 +86,21 @@ def story(
             for name, entered in (("medium", policy.medium), ("high", policy.high))
             if entered < 1
         ],
-        "alerts": [{"at": alert.as_of, "risk": round(alert.risk * 100, 2), "words": _alert(alert)} for alert in shown],
-        "lanes": [{"name": lane.name, "marks": _marks(lane, told[lane])} for lane in LANES],
-        "plans": [_plan(each) for each in level],
-        "silences": [_silence(each, begin_ms) for each in silent],
+        "alerts": [{"at": alert.as_of, "risk": round(alert.risk * 100, 2), "words": _alert(alert)} for alert in alerts],
     }
-    rows = [
-        (readable(point.as_of), percent(point.risk, 1), percent(point.p_cancel, 1), percent(point.p_lapse, 1),
-         "not ranked" if point.band == "none" else point.band)
-        for point in reversed(points)
-    ]  # fmt: skip
-    says = _says(points, len(shown))
-    return Story(
-        Chart("risk", "user/risk", "Risk over time, and what came in between", says, figures, TABLE_HEAD, rows),
-        LANES_HEAD,
-        _lanes_rows(within, told),
-        _lanes_says(within),
-    )
+
+
+def _lanes_figures(moments: Sequence[Moment], told: dict[Lane, list[Stretch]], begin_ms: int) -> dict[str, Any]:
+    return {
+        "lanes": [{"name": lane.name, "marks": _marks(lane, told[lane])} for lane in LANES],
+        "plans": [_plan(each) for each in plans(moments)],
+        "silences": [_silence(each, begin_ms) for each in silences(moments) if each.until_ms > begin_ms],
+    }
+
+
+def _row(point: Point) -> tuple[str, ...]:
+    chances = (percent(chance, 1) for chance in (point.risk, point.p_cancel, point.p_lapse))
+    return (readable(point.as_of), *chances, "not ranked" if point.band == "none" else point.band)
 
 
 def _with_now(history: Sequence[Point], risk: Risk) -> list[Point]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.alert_answers import percent
+from api.console.durations import rate
+from api.console.wording import listed
 from api.context import Context
 from api.figures import SIGNALS
 from api.least_change import LeastChange, Moved, least_change
 from api.problems import ProblemError
 from api.what_if import DISCLAIMER
+
+_NONE = 0.005
+"""Fewer a day than this, such as what is left of something long ago, are none."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def help_for(context: Context, user_id: str) -> Help:
 
 
 def _words(found: LeastChange, below: float) -> str:
-    changes, then = _listed([_change(each) for each in found.changes]), percent(found.then.risk, 1)
+    changes, then = listed([_change(each) for each in found.changes]), percent(found.then.risk, 1)
     if found.reachable:
         return (
             f"With {changes} the model would say {then}: just below {percent(below, 1)}, at which the {found.band} "
@@ -59,14 +64,5 @@ def _change(moved: Moved) -> str:
     if isinstance(moved.now, str) or isinstance(moved.then, str):
         return f"the {moved.then} plan instead of the {moved.now} one"
     unit = SIGNALS[moved.lever][0].unit
-    return f"{_rate(moved.then) or 'no'} {unit} a day instead of {_rate(moved.now) or 'none'}"
-
-
-def _rate(per_day: float) -> str:
-    if per_day == 0:
-        return ""
-    return f"{per_day:,.0f}" if per_day >= 10 else f"{per_day:.1f}" if per_day >= 0.1 else f"{per_day:.2f}"
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    then, now = (rate(each) if each >= _NONE else "" for each in (moved.then, moved.now))
+    return f"{then or 'no'} {unit} a day instead of {now or 'none'}"

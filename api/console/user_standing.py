@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from api.alert_answers import percent
 from api.console.durations import lasting
@@ -11,6 +12,7 @@ from api.risks import Risk
 from api.user_answers import whole
 from churn.marks import KINDS, Kind
 from churn.outcomes import Band, Status
+from churn.scores import Score
 from churn.settings import DAY_MS
 
 ENDING: dict[Kind, str] = {"snoozed": "snooze", "acknowledged": "acknowledge"}
@@ -79,21 +81,15 @@ def standing(risk: Risk, clock_ms: int | None, stale_days: float, horizon_days: 
         stale_days: from which age on a score is told to be old.
         horizon_days: of the model.
     """
-    score, told = risk.user.score, whole(risk, stale_days)
-    share = told["percentile"]
+    score = risk.user.score
     return Standing(
         user_id=score.user_id,
         band=risk.user.band,
         status=score.status,
         flags=_flags(risk, stale_days, horizon_days),
-        risk=percent(score.risk, 1),
-        cancel=percent(score.p_cancel, 1),
-        lapse=percent(score.p_lapse, 1),
         within="" if horizon_days is None else f"within {horizon_days} days",
-        cancel_width=round(score.p_cancel * 100, 1),
-        lapse_width=round(score.p_lapse * 100, 1),
         rank="" if risk.rank is None else f"{risk.rank:,} of {risk.ranked:,}",
-        above="" if share is None else f"at or above {percent(share)} of the ranked",
+        above=_above(risk, stale_days),
         band_since=since(risk.user.band_since, clock_ms),
         last_event=None if score.last_event is None else since(score.last_event, clock_ms),
         scored=since(score.as_of, clock_ms),
@@ -101,7 +97,23 @@ def standing(risk: Risk, clock_ms: int | None, stale_days: float, horizon_days: 
         level=score.level,
         model=score.model_version,
         marks=_marks(risk),
+        **_chances(score),
     )
+
+
+def _chances(score: Score) -> dict[str, Any]:
+    return {
+        "risk": percent(score.risk, 1),
+        "cancel": percent(score.p_cancel, 1),
+        "lapse": percent(score.p_lapse, 1),
+        "cancel_width": round(score.p_cancel * 100, 1),
+        "lapse_width": round(score.p_lapse * 100, 1),
+    }
+
+
+def _above(risk: Risk, stale_days: float) -> str:
+    share = whole(risk, stale_days)["percentile"]
+    return "" if share is None else f"at or above {percent(share)} of the ranked"
 
 
 _MEANS: dict[Kind, str] = {

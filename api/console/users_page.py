@@ -61,8 +61,8 @@ def page(shell: Shown, context: Wired, asked: Annotated[Asked, Query()]) -> Resp
         if exact:
             return RedirectResponse(f"/users/{quote(exact[0], safe='')}", 303)
     listing = _searched(context, asked) if asked.q.strip() else _listed(context, asked)
-    # To look through thousands for the few of a later page once a second is too much: it is told once.
-    watch = "" if asked.cursor and asked.narrows else EVERYTHING
+    # To look through thousands for the few of a search, or of a later page, once a second is too much: told once.
+    watch = "" if asked.q.strip() or (asked.cursor and asked.narrows) else EVERYTHING
     return shell.show("users.html", watch=watch, asked=asked, selects=selects(asked), listing=listing)
 
 

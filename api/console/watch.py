@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import cast
 
 import redis
@@ -12,6 +14,7 @@ import structlog
 from redis.client import Pipeline
 
 from api.listeners import Listener, event
+from churn.marks import SEQUENCE
 from churn.metrics import API_WATCHERS
 from churn.view import View
 
@@ -25,6 +28,14 @@ AWAY = "away"
 Read = Callable[[list[str]], Mapping[str, str]]
 
 
+@dataclass
+class _Told:
+    """What somebody watches, and the state of it that they have."""
+
+    subject: str
+    state: str
+
+
 class Watch:
     """Looks at some subjects for as long as somebody watches them, once for all who do.
 
@@ -34,17 +45,14 @@ class Watch:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._watching: dict[Listener, str] = {}
-        self._states: dict[str, str] = {}
+        self._watching: dict[Listener, _Told] = {}
         self._task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def watching(self, subject: str) -> AsyncIterator[Listener]:
-        """A listener that is told of every change of a subject, and at once of its state."""
+    async def watching(self, subject: str, has: str = "") -> AsyncIterator[Listener]:
+        """A listener that is told of every state of a subject that is another than the one it has."""
         listener = Listener()
-        if subject in self._states:
-            listener.tell(_event(self._states[subject]))
-        self._watching[listener] = subject
+        self._watching[listener] = _Told(subject, has)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         API_WATCHERS.set(len(self._watching))
@@ -53,6 +61,10 @@ class Watch:
         finally:
             self._watching.pop(listener, None)
             API_WATCHERS.set(len(self._watching))
+
+    async def state(self, subject: str) -> str:
+        """What a subject is now, as listeners are told it."""
+        return (await asyncio.to_thread(self._look, [subject]))[subject]
 
     def end(self) -> None:
         """Lets everybody go; from any thread, or a signal's handler."""
@@ -67,10 +79,9 @@ class Watch:
     async def _run(self) -> None:
         """Until nobody watches."""
         while self._watching:
-            subjects = sorted(set(self._watching.values()))
+            subjects = sorted({each.subject for each in self._watching.values()})
             self._tell(await asyncio.to_thread(self._look, subjects))
             await asyncio.sleep(LOOK_S)
-        self._states.clear()
 
     def _look(self, subjects: list[str]) -> Mapping[str, str]:
         try:
@@ -82,14 +93,14 @@ class Watch:
             return dict.fromkeys(subjects, AWAY)
 
     def _tell(self, states: Mapping[str, str]) -> None:
-        for listener, subject in list(self._watching.items()):
-            state = states.get(subject)
-            if state is None or state == self._states.get(subject):
+        for listener, told in list(self._watching.items()):
+            state = states.get(told.subject)
+            if state is None or state == told.state:
                 continue
+            told.state = state
             if not listener.tell(_event(state)):
                 self._watching.pop(listener, None)
                 listener.end()
-        self._states = dict(states)
 
 
 def _event(state: str) -> bytes:
@@ -135,7 +146,7 @@ def _ask(pipe: Pipeline, subject: str, epoch: str | None) -> None:
     """What another state of a subject can be told by."""
     if subject in (EVERYTHING, INCOMING):
         pipe.hmget(f"churn:books:{epoch}", ["scores", "stale", "users"])
-        pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding")
+        pipe.mget("churn:alerts:sequence", "churn:clock", "churn:rebanding", SEQUENCE, "churn:policy-applied")
         if subject == INCOMING:
             pipe.hgetall("churn:tally")
     elif subject == DELIVERIES:
@@ -146,6 +157,7 @@ def _ask(pipe: Pipeline, subject: str, epoch: str | None) -> None:
         user_id = subject.removeprefix(_USER)
         pipe.hmget(f"churn:user:{user_id}", ["epoch", "version", "band", "model_version"])
         pipe.hvals(f"churn:marks:{user_id}")
+        pipe.get("churn:policy-applied")
 
 
 def _deliveries(client: redis.Redis, endpoints: Sequence[str]) -> list[object]:
@@ -166,5 +178,6 @@ def _deliveries(client: redis.Redis, endpoints: Sequence[str]) -> list[object]:
 
 
 def _state(*found: object) -> str:
-    """Short, and with nothing of what was found in it: it stands in an event's id."""
-    return f"{hash(str(found)) & 0xFFFFFFFFFFFF:012x}"
+    """Short, and with nothing of what was found in it: it stands in an event's id. Another process of the API, or this
+    one when it has begun anew, tells the same."""
+    return hashlib.blake2b(str(found).encode(errors="replace"), digest_size=8).hexdigest()

@@ -18,10 +18,16 @@ let lostAt = null;
 let renewing = false;
 let renewedAt = 0;
 let timer = 0;
+let owed = false; // whether it was to be renewed while nobody saw it
+let watched = ""; // what is listened to; nothing on a page that does not renew itself
+let have = ""; // the state of it that is shown, or is being asked for
+let source = null;
+const begunWithout = live?.querySelector("[data-name=redis-unavailable]") ?? null;
 
 function tell(state, text) {
   if (!link) return;
-  link.dataset.state = state;
+  if (state) link.dataset.state = state;
+  else delete link.dataset.state;
   if (link.textContent !== text) link.textContent = text;
 }
 
@@ -60,6 +66,7 @@ function again(part, focused) {
 
 function show(html) {
   const next = new DOMParser().parseFromString(html, "text/html");
+  follow(next);
   const incoming = partsOf(next);
   const current = partsOf(live);
   const same = incoming.length === current.length
@@ -89,6 +96,20 @@ function here() {
   return address;
 }
 
+// Some problems of our own are the page now: they say in words what is wrong.
+function isShown(answer) {
+  const isPage = (answer.headers.get("content-type") || "").startsWith("text/html");
+  return isPage && (answer.ok || [403, 404, 503].includes(answer.status));
+}
+
+// The server is there, but has no page now.
+function refused(answer) {
+  lostAt = null;
+  const often = answer.status === 429;
+  tell("waiting", `${often ? "Too many requests" : `The server answered ${answer.status}`}; trying again`);
+  renewIn(Number(answer.headers.get("retry-after")) * 1000 || AGAIN_MS);
+}
+
 export async function renew() {
   if (renewing) {
     renewIn(BETWEEN_MS);
@@ -101,9 +122,14 @@ export async function renew() {
       location.reload(); // the session is over: to the door
       return;
     }
-    // A 503 of our own is a page too: it says in words what is wrong.
-    const isPage = (answer.headers.get("content-type") || "").startsWith("text/html");
-    if (!isPage || !(answer.ok || answer.status === 404 || answer.status === 503)) throw new Error(`${answer.status}`);
+    if (!isShown(answer)) {
+      refused(answer);
+      return;
+    }
+    if (answer.ok && begunWithout) {
+      location.reload(); // all that stands around the part that moves was missing too
+      return;
+    }
     show(await answer.text());
     renewedNow(answer.status === 503);
   } catch {
@@ -121,48 +147,67 @@ function renewedNow(waiting) {
   read.dateTime = now.toISOString();
   read.textContent = saidClock(now);
   read.title = `${said(now)}\n${now.toUTCString()}`;
-  tell(waiting ? "waiting" : "live", waiting ? "Waiting for Redis" : "Live");
-  if (waiting) renewIn(AGAIN_MS);
+  if (waiting) {
+    tell("waiting", "Waiting for Redis");
+    renewIn(AGAIN_MS);
+  } else tell(...(watched ? ["live", "Live"] : ["", ""]));
 }
 
 function renewIn(ms) {
   if (timer) return;
   timer = setTimeout(() => {
     timer = 0;
-    if (!document.hidden) renew();
+    if (document.hidden) owed = true;
+    else renew();
   }, Math.max(0, ms));
 }
 
 // What has changed is asked for at once, but not more often than somebody can read.
 const changed = () => renewIn(renewedAt + BETWEEN_MS - performance.now());
 
+function listen() {
+  source?.close();
+  source = null;
+  if (!watched || document.hidden) return;
+  const mine = new EventSource(`/live?${new URLSearchParams({ watch: watched, have })}`);
+  source = mine;
+  mine.addEventListener("changed", (event) => {
+    have = event.lastEventId;
+    changed();
+  });
+  mine.addEventListener("error", () => {
+    // Whether the server is gone, or waits itself, shows when it is asked; until it tells of changes again, every
+    // attempt to listen asks.
+    changed();
+    // One that was refused does not try again by itself.
+    if (mine.readyState === EventSource.CLOSED) setTimeout(() => mine === source && listen(), AGAIN_MS);
+  });
+}
+
+// Listens to what a page, or new content of it, says that it watches: of some, that changes with what is asked for.
+function follow(root) {
+  const part = root.querySelector("[data-part][data-watch]");
+  const next = part?.dataset.watch ?? document.body.dataset.watch ?? "";
+  if (next === watched) return;
+  watched = next;
+  have = "";
+  listen();
+}
+
 export function keepLive() {
-  const watch = document.body.dataset.watch;
-  if (!watch) return;
-  let source = null;
-  const listen = () => {
-    source?.close();
-    source = new EventSource(`/live?watch=${encodeURIComponent(watch)}`);
-    source.addEventListener("changed", changed);
-    source.addEventListener("error", () => {
-      // Whether the server is gone, or waits itself, shows when it is asked; until it tells of changes again, every
-      // attempt to listen asks.
-      changed();
-      // One that was refused does not try again by itself.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || listen(), AGAIN_MS);
-    });
-  };
+  if (!live) return;
+  have = document.body.dataset.state ?? "";
+  watched = document.body.dataset.watch ?? "";
   // A page that nobody sees asks for nothing, and is new again when it is looked at.
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) source?.close();
-    else {
-      listen();
-      renew();
-    }
+    listen();
+    if (document.hidden || !(watched || owed)) return;
+    owed = false;
+    renew();
   });
-  if (live.querySelector("[data-name=redis-unavailable]")) {
+  if (begunWithout) {
     tell("waiting", "Waiting for Redis");
     renewIn(AGAIN_MS);
-  } else tell("live", "Live");
-  if (!document.hidden) listen();
+  } else if (watched) tell("live", "Live");
+  listen();
 }

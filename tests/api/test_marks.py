@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.console.watch import EVERYTHING, reader
 from churn.marks import Mark
 from churn.settings import DAY_MS
 
@@ -93,6 +94,25 @@ def test_redis_lets_go_of_a_mark_by_itself(filled: Any, served: Any, score: Any)
     served.client.post("/v1/users/7/snooze", json={"hours": 1})
     left_ms = filled.view.redis.pttl("churn:marks:7")
     assert DAY_MS - 60_000 < left_ms <= DAY_MS
+
+
+def test_whoever_watches_everything_hears_of_marks_and_of_a_policy(filled: Any, served: Any, score: Any) -> None:
+    filled.add(score("7"), score("sequence"))
+    read, seen = reader(filled.view), []
+
+    def look() -> None:
+        seen.append(read([EVERYTHING])[EVERYTHING])
+
+    look()
+    for path in ("7/snooze", "sequence/snooze"):
+        assert served.client.post(f"/v1/users/{path}", json={"hours": 1}).status_code == 200
+        look()
+    assert served.client.delete("/v1/users/7/snooze").status_code == 204
+    look()
+    filled.view.redis.set("churn:policy-applied", '{"high":0.6}')
+    look()
+    assert len(set(seen)) == len(seen) == 5
+    assert read([EVERYTHING])[EVERYTHING] == seen[-1]
 
 
 def test_two_marks_at_the_same_moment_are_both_kept(filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ from churn.settings import PROJECT
         ("churn:ranking:high", "churn:ranking:*"),
         ("churn:policy-chosen", "churn:policy-chosen"),
         ("churn:policy:m1", "churn:policy:*"),
+        ("churn:marks:sequence", "churn:marks:*"),
+        ("churn:marks-sequence", "churn:marks-sequence"),
         ("churn:deliveries:place", "churn:deliveries:place"),
         ("churn:deliveries:of:alert_1", "churn:deliveries:of:*"),
         ("churn:deliveries:ep_1", "churn:deliveries:*"),

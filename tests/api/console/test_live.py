@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,89 @@ def test_while_redis_is_away_the_page_says_so_and_goes_on_by_itself(
             expect(row(page, "7")).to_be_visible(timeout=15_000)
             expect(page.locator("#link")).to_have_text("Live")
             visitor.complaints.clear()  # of answers with 503
+
+
+def test_a_page_that_was_opened_while_redis_was_away_is_whole_afterwards(
+    tmp_path: Path, small_models: Path, visit: Visit
+) -> None:
+    with Valkey(tmp_path) as valkey:
+        filled = Filled(View.connect(valkey.url), valkey.url)
+        filled.view.prepare(POLICY, HORIZON_DAYS, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
+        filled.add(make_score("7"))
+        settings = Settings(redis={"url": valkey.url}, models=small_models, secrets={"key": SECRET})  # type: ignore[arg-type]
+        with running(settings, Wall()) as served:
+            visitor = visit(served)
+            assert valkey.child is not None
+            valkey.child.kill()
+            page = visitor.go("/users")
+            expect(page.get_by_role("heading", name="The scores cannot be read")).to_be_visible()
+            valkey.start()
+            expect(row(page, "7")).to_be_visible()
+            expect(page.locator("#link")).to_have_text("Live")
+            visitor.complaints.clear()  # of answers with 503
+
+
+def test_a_page_that_was_just_read_is_not_asked_for_again(
+    filled: Filled, served: Any, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.add(make_score("7"))
+    visitor = visit()
+    page, found = visitor.page, asked(visitor.page)
+    read, looks, told = served.context.watch._read, [], threading.Event()
+
+    def look(subjects: list[str]) -> Any:
+        looks.append(subjects)
+        if len(looks) > 3:  # for the page itself, and then for those who listen: what they are told they have by now
+            told.set()
+        return read(subjects)
+
+    monkeypatch.setattr(served.context.watch, "_read", look)
+    with page.expect_response("**/live?*"):
+        visitor.go("/users")
+    assert told.wait(10)
+    filled.add(make_score("7", version=2, p_cancel=0.4))
+    expect(row(page, "7").locator(RISK)).to_contain_text("45.0")
+    assert len([each for each in found if "fragment=1" in each]) == 1
+
+
+def test_a_page_listens_to_what_its_newest_content_watches(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("70"))
+    page = visit().go("/users?q=7")
+    expect(row(page, "70")).to_be_visible()
+    expect(page.locator("#link")).to_have_text("")
+    page.get_by_label("Id", exact=True).fill("")
+    page.get_by_label("Band").select_option("low")
+    expect(page.locator("#link")).to_have_text("Live")
+    filled.add(make_score("70", version=2, p_cancel=0.15))
+    expect(row(page, "70").locator(RISK)).to_contain_text("20.0")
+
+
+def test_what_the_server_refuses_is_no_lost_connection(filled: Filled, visit: Visit) -> None:
+    filled.add(make_score("7"))
+    visitor = visit()
+    page, link = visitor.page, visitor.page.locator("#link")
+    page.clock.install()
+    visitor.go("/users")
+    expect(link).to_have_text("Live")
+    answers = [(429, {"Retry-After": "20"}), (500, {}), (403, {})]
+    asked_for: list[int] = []
+
+    def refuse(route: Any) -> None:
+        status, headers = answers[min(len(asked_for), 2)]
+        asked_for.append(status)
+        html = '<section data-part="problem"><h1>Your key may not see this</h1></section>'
+        route.fulfill(status=status, headers=headers, content_type="text/html", body=html)
+
+    page.route("**/*fragment=1*", refuse)
+    filled.add(make_score("7", version=2))
+    expect(link).to_have_text("Too many requests; trying again")
+    page.clock.run_for(18_000)
+    assert asked_for == [429]
+    page.clock.run_for(3_000)
+    expect(link).to_have_text("The server answered 500; trying again")
+    page.clock.run_for(10_000)
+    expect(page.get_by_role("heading", name="Your key may not see this")).to_be_visible()
+    visitor.complaints.clear()  # of these answers
 
 
 def test_a_session_that_ends_leads_to_the_door(filled: Filled, served: Any, visit: Visit) -> None:

@@ -56,6 +56,39 @@ def test_whoever_comes_meanwhile_is_told_the_old_value() -> None:
     assert remembered.get("a", 10, lambda: "never").value == "new"
 
 
+def test_what_nobody_asks_for_is_not_kept() -> None:
+    clock = Clock()
+    remembered = Remembered(clock)
+    for name in ("a", "b"):
+        remembered.get(name, 3600, lambda: "old")
+    clock.now_s += 599
+    assert remembered.get("a", 3600, lambda: "never").value == "old"
+    clock.now_s += 1
+    assert remembered.get("a", 3600, lambda: "never").value == "old"
+    assert sorted(remembered._held) == ["a"]
+    assert remembered.get("b", 3600, lambda: "new").value == "new"
+
+
+def test_what_is_being_found_out_is_kept_however_long_it_takes() -> None:
+    clock = Clock()
+    remembered = Remembered(clock)
+    begun, go = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        begun.set()
+        assert go.wait(5)
+        return "slow"
+
+    finder = threading.Thread(target=lambda: remembered.get("a", 3600, slow))
+    finder.start()
+    assert begun.wait(5)
+    clock.now_s += 700
+    remembered.get("b", 10, lambda: "")
+    go.set()
+    finder.join(5)
+    assert remembered.get("a", 3600, lambda: "again").value == "slow"
+
+
 def test_a_failure_is_told_and_not_remembered() -> None:
     clock = Clock()
     remembered = Remembered(clock)

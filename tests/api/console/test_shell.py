@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -29,6 +30,44 @@ def test_whoever_is_not_signed_in_comes_back_to_where_they_wanted(served: Any, b
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{url}/users?band=high")
     held.close()
+
+
+@pytest.mark.parametrize("length", [2000, 2001])
+def test_the_door_can_be_passed_from_however_long_an_address(served: Any, length: int) -> None:
+    path = f"/users?level=free&x={'%C3%A9' * 200}"
+    client = httpx.Client(base_url=served.client.base_url)
+    answer = client.get(path.ljust(length, "y"))
+    assert answer.status_code == 303
+    assert ("next=" in answer.headers["location"]) == (length == 2000)
+    door = client.get(answer.headers["location"])
+    assert (door.status_code, door.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_forms_say_where_they_come_from_to_browsers_that_say_no_more(served: Any) -> None:
+    assert served.client.get("/sign-in").headers["referrer-policy"] == "same-origin"
+
+
+def test_a_key_that_asks_too_often_is_told_on_a_page_when_to_come_again(served: Any) -> None:
+    key = served.key("read", per_second=1)
+    answers = [served.client.get("/data", headers=key) for _ in range(5)]
+    refused = next(each for each in answers if each.status_code == 429)
+    assert "Too many requests" in refused.text
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_a_fault_is_a_page_with_the_name_by_which_the_log_has_it(
+    served: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr(served.context.risks, "look_up", broken)
+    answer = served.client.get("/users/7", headers={"X-Request-Id": "the-one"})
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert "A fault of the server" in answer.text
+    assert "the-one" in answer.text
+    assert "secret" not in answer.text
+    assert "secret of the house" in caplog.text, "with its trace"
 
 
 @pytest.mark.parametrize("wanted", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)"])

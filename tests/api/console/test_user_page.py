@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
+from api.console.user_help import _change
+from api.least_change import Moved
 from api.webhooks.deliveries import Deliveries, New
 from churn.settings import DAY_MS, Kafka
 from tests.api.console.conftest import Visit
@@ -104,6 +106,8 @@ class TestWhatIsRead:
         reader = told(get("/users/7", headers=served.key("read")).text)
         assert "crm.example" not in reader
         assert "to high risk: 54 %" in reader
+        redis.hset("churn:endpoint:ep_1", "url", json.dumps("https://[crm.example"))
+        assert "waiting ep_1 31 Oct 2018" in told(get("/users/7").text), "of a URL that cannot be read, the id"
         redis.delete("churn:endpoint:ep_1")
         assert "an endpoint that was deleted" in told(get("/users/7").text)
 
@@ -113,6 +117,11 @@ class TestWhatIsRead:
         risen(filled, scored)
         filled.view.redis.delete("churn:alerts")
         assert "No alert was raised" in get("/users/7").text
+
+
+def test_what_is_left_of_something_long_ago_is_none() -> None:
+    assert _change(Moved(lever="adverts", now=4.23, then=0.0004)) == "no adverts a day instead of 4.2"
+    assert _change(Moved(lever="adverts", now=0.0, then=0.034)) == "0.034 adverts a day instead of none"
 
 
 class TestOddOnes:

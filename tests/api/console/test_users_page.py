@@ -109,6 +109,16 @@ def test_a_part_of_an_id_lists_who_has_it(filled: Any, get: Any, score: Any) -> 
     assert "<script>alert" not in get("/users", params={"q": EVIL}).text
 
 
+@pytest.mark.parametrize("query", ["?q=04", "?q=04&band=high"])
+def test_a_search_does_not_renew_itself_and_says_so(filled: Any, get: Any, score: Any, query: str) -> None:
+    filled.add(score("1045"))
+    html = get(f"/users{query}").text
+    assert re.search(r"<body>", html)
+    assert 'data-part="heading" data-watch=""' in html
+    assert "This page does not renew itself" in html
+    assert "This page does not renew itself" not in get("/users").text
+
+
 def test_without_scores_and_with_nobody_ranked_it_is_said(filled: Any, get: Any, score: Any) -> None:
     assert "No scores yet" in get("/users").text
     filled.add(score("7", status="cancelled"))
