@@ -129,7 +129,10 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
 
 def refused(error: RequestValidationError) -> tuple[str, list[dict[str, str]]]:
     """What of a request is not right: in one sentence, and by parameter."""
-    found = [{"parameter": _where(entry["loc"]), "reason": str(entry["msg"])} for entry in error.errors()]
+    found = [
+        {"parameter": _where(entry["loc"]), "reason": str(entry["msg"]).removeprefix("Value error, ")}
+        for entry in error.errors()
+    ]
     return "; ".join(f"{entry['parameter']}: {entry['reason']}" for entry in found) + ".", found
 
 

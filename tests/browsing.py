@@ -38,8 +38,9 @@ def chromium() -> str:
     return str(found)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
+    """For one file: as long as it runs, it has an event loop in this thread, beside which `asyncio.run` refuses."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
         yield running

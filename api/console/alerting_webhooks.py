@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.console.alerting_policy import points
 from api.console.moments import Moment, now_of
+from api.console.wording import listed
 from api.context import Context
 from api.webhooks.addresses import RefusedError, parts
 from api.webhooks.deliveries import Attempt, Delivery
@@ -169,20 +170,16 @@ def _what(endpoint: Endpoint) -> list[str]:
 def filter_words(wanted: Wanted) -> str:
     """Which alerts an endpoint is told."""
     found = [
-        f"in the {_either(wanted.bands)} band" if wanted.bands else "",
-        f"driven by {_either(wanted.drivers)}" if wanted.drivers else "",
-        f"on the {_either(wanted.levels)} plan" if wanted.levels else "",
-        f"raised by {_either(['the band' if each == 'band' else 'a rise' for each in wanted.kinds])}"
+        f"in the {listed(wanted.bands, 'or')} band" if wanted.bands else "",
+        f"driven by {listed(wanted.drivers, 'or')}" if wanted.drivers else "",
+        f"on the {listed(wanted.levels, 'or')} plan" if wanted.levels else "",
+        f"raised by {listed(['the band' if each == 'band' else 'a rise' for each in wanted.kinds], 'or')}"
         if wanted.kinds
         else "",
         f"where the risk rose by {points(wanted.least_rise)} at least" if wanted.least_rise else "",
     ]
     said = [each for each in found if each]
     return f"only {', '.join(said)}" if said else "all of them"
-
-
-def _either(some: Sequence[str]) -> str:
-    return some[0] if len(some) == 1 else f"{', '.join(some[:-1])} or {some[-1]}"
 
 
 def _ping(context: Context, newest: Sequence[Delivery]) -> str:

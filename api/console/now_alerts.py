@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from api.console.moments import Moment, since
+from api.console.user_alerts import without_user
 from api.context import Context
 from churn.outcomes import Outcome
 from churn.settings import DAY_MS
@@ -50,8 +51,7 @@ def newest(context: Context, clock_ms: int | None, horizon_days: int | None) -> 
     alerts = context.view.alerts_of(list(places))
     lines = []
     for alert, told in zip(alerts, context.alert_words.told(alerts, horizon_days), strict=True):
-        story = str(told["summary"]).removeprefix(f"User {alert.user_id}, ")
-        story = story[:1].upper() + story[1:]
+        story = without_user(str(told["summary"]), alert.user_id)
         at = since(alert.as_of, clock_ms)
         lines.append(Line(places[alert.id], alert.user_id, told["outcome"], story, told["driver"], at))
     return lines
