@@ -38,6 +38,9 @@ async def sign_in_page(
         return _door(wanted)
     session = await run_in_threadpool(context.sessions.follow, link)
     if session is None:
+        key_id = await run_in_threadpool(context.sessions.key_of, request.cookies.get(COOKIE, ""))
+        if key_id is not None:  # whoever follows their link again is in already
+            return RedirectResponse(_own_page(wanted), 303)
         return _door(wanted, "The link has been used, or is too old. Ask for another one, or sign in with a key.", 401)
     # Not a redirect: on one that began at another site, such as a mail, a strict cookie would not be sent along.
     html = rendered("sign_in.html", begun=True, problem="", wanted=_own_page(wanted))

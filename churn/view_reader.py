@@ -138,6 +138,10 @@ class ViewReader:
         found = cast("str | None", self.redis.get("churn:clock"))
         return int(found) if found else None
 
+    def held_until(self) -> int:
+        """Event time in ms before which nobody enters the high band for lapsing, since the event clock jumped; or 0."""
+        return int(cast("str | None", self.redis.hget("churn:hold", "until")) or 0)
+
     def position(self, topic: str, partition: int) -> int:
         """The offset of the scores topic that comes next."""
         return int(cast("str | None", self.redis.hget("churn:offsets", f"{topic}:{partition}")) or 0)

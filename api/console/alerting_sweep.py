@@ -157,7 +157,8 @@ def _fits(found: Sweep, capacity: float) -> str:
 
 def _told(found: Sweep, age_s: float) -> str:
     whose = "all" if found.users >= found.of_users else f"a sample of {found.users:,} of {found.of_users:,}"
-    return f"Worked out {lately(age_s)}, over the past {lasting(round(found.days * DAY_MS))} of {whose} users. {found.coarse}"
+    past = lasting(round(found.days * DAY_MS))
+    return f"Worked out {lately(age_s)}, over the past {past} of {whose} users. {found.coarse}"
 
 
 def _few(found: Sweep, at: int) -> str:

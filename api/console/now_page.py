@@ -21,6 +21,7 @@ from api.console.shell import PageRoute, Shown
 from api.console.unusual import Seen, notes
 from api.console.watch import EVERYTHING
 from api.context import Context, Wired
+from api.times import readable
 from churn.pulse import Pulses
 from churn.spread import Remembered, Spread, Spreads
 from churn.view import View
@@ -92,7 +93,7 @@ def read(context: Context, pace: Pace, clock_ms: int, model: str) -> Standing:
         ranked=ranked,
         horizon_days=horizon_days,
         before=before,
-        unusual=notes(_seen(pace, counted, now, then, clock_ms)),
+        unusual=notes(_seen(pace, counted, now, then, clock_ms, view.held_until())),
         tiles=tiles_of(pace, counted, view.books(), now_of(clock_ms), model, policy),
         rates=rates_chart(pace),
         delay=delay_chart(pace),
@@ -102,7 +103,9 @@ def read(context: Context, pace: Pace, clock_ms: int, model: str) -> Standing:
     )
 
 
-def _seen(pace: Pace, counted: now_alerts.Counted, now: Spread, then: Remembered | None, clock_ms: int) -> Seen:
+def _seen(
+    pace: Pace, counted: now_alerts.Counted, now: Spread, then: Remembered | None, clock_ms: int, held_until_ms: int
+) -> Seen:
     return Seen(
         minute_events=pace.minute.events,
         minute_rate=pace.minute.per_second,
@@ -115,6 +118,7 @@ def _seen(pace: Pace, counted: now_alerts.Counted, now: Spread, then: Remembered
         bands_before=then.spread.bands if then else None,
         before=told_before(clock_ms, then) if then else "",
         still_ms=pace.still_ms,
+        waits_until=readable(held_until_ms) if clock_ms < held_until_ms else "",
     )
 
 

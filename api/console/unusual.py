@@ -36,6 +36,7 @@ class Seen:
         bands_before: the same some time before; None when that is not known.
         before: that time in words, such as `a day before`.
         still_ms: how long the event clock has stood still.
+        waits_until: until when alerts for falling silent wait after a jump of the event clock; empty when they do not.
     """
 
     minute_events: int = 0
@@ -49,11 +50,12 @@ class Seen:
     bands_before: Mapping[Band, int] | None = None
     before: str = ""
     still_ms: int = 0
+    waits_until: str = ""
 
 
 def notes(seen: Seen) -> list[str]:
     """A sentence for each thing that is unusual."""
-    return [note for note in (_events(seen), _clock(seen), _alerts(seen), *_bands(seen)) if note]
+    return [note for note in (_events(seen), _clock(seen), _wait(seen), _alerts(seen), *_bands(seen)) if note]
 
 
 def _events(seen: Seen) -> str:
@@ -74,6 +76,15 @@ def _clock(seen: Seen) -> str:
     return (
         f"Events come, but the event clock has stood still for {lasting(seen.still_ms)}: they are all older than the "
         "newest one. Look at the clocks of whatever sends them."
+    )
+
+
+def _wait(seen: Seen) -> str:
+    if not seen.waits_until:
+        return ""
+    return (
+        "The event clock has jumped, as after an outage of the whole platform: nobody enters the high band for falling "
+        f"silent before {seen.waits_until} of event time, so that not everybody seems to leave at once."
     )
 
 

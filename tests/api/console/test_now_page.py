@@ -298,3 +298,14 @@ def test_alerts_are_counted_once_for_everybody(
     assert "1 1 in the last hour" in plain(get("/").text)
     monkeypatch.setattr(now_alerts, "counted", lambda *_: pytest.fail("it was counted just now"))
     assert "1 1 in the last hour" in plain(get("/").text)
+
+
+def test_whoever_stands_below_their_band_after_a_jump_of_the_clock_is_explained(
+    filled: Filled, get: Any, scored: Any
+) -> None:
+    filled.add(scored("7"))
+    clock_ms = filled.view.clock() or 0
+    filled.view.redis.hset("churn:hold", mapping={"since": clock_ms - 1, "until": clock_ms + DAY_MS})
+    assert "The event clock has jumped" in get("/").text
+    filled.view.redis.hset("churn:hold", mapping={"since": clock_ms - 2, "until": clock_ms})
+    assert "The event clock has jumped" not in get("/").text

@@ -98,3 +98,20 @@ def test_without_a_script_everything_reads_and_nothing_is_offered_that_would_not
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(re.compile("band=high"))
     expect(page.get_by_label("Band")).to_have_value("high")
+
+
+def test_whoever_follows_their_link_again_is_in_already(served: Any, visit: Visit) -> None:
+    visitor = visit()
+    key, _ = served.context.keys.create("linked", ("read",))
+    link = f"/sign-in?link={served.context.sessions.link(key.id)}"
+    visitor.go(link)
+    visitor.page.wait_for_url(f"{visitor.url}/")
+    visitor.go(link)
+    visitor.page.wait_for_url(f"{visitor.url}/")
+    assert served.client.get(link).status_code == 401  # for whoever is not in
+
+
+def test_what_is_wrong_is_told_in_our_own_words(served: Any) -> None:
+    answer = served.client.patch("/v1/policy", json={"quiet_zone": "Mars/X"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("quiet_zone: Mars/X is no time zone")

@@ -32,6 +32,11 @@ def test_nothing_is_unusual_where_nothing_is_known_or_all_is_as_ever() -> None:
     assert notes(USUAL) == []
 
 
+def test_a_jump_of_the_event_clock_is_told_as_long_as_alerts_wait_for_it() -> None:
+    [note] = notes(replace(USUAL, waits_until="27 Nov 2026, 10:00 UTC"))
+    assert "before 27 Nov 2026, 10:00 UTC of event time" in note
+
+
 @pytest.mark.parametrize(
     ("minute", "mean", "begin"),
     [(181, 60, "Many"), (180, 60, ""), (19, 60, "Few"), (20, 60, ""), (0, 60, "Few"), (0, 0.4, ""), (0, 0.6, "Few")],
