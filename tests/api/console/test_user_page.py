@@ -102,7 +102,7 @@ class TestWhatIsRead:
         deliveries.enqueue([New("msg_1", "ep_1", alert_id, "alert.raised", "{}", 1_541_000_000_000, 1_541_000_005_000)])
         text = told(get("/users/7").text)
         assert "to high risk: 54 %" in text
-        assert "waiting crm.example 31 Oct 2018, 15:33 UTC 0 tries tried next" in text
+        assert "waiting crm.example (ep_1) 31 Oct 2018, 15:33 UTC 0 tries tried next" in text
         reader = told(get("/users/7", headers=served.key("read")).text)
         assert "crm.example" not in reader
         assert "to high risk: 54 %" in reader
