@@ -71,7 +71,7 @@ class signed_in:  # noqa: N801 (a context manager)
     """A page of a browser that is signed in by the demo's key."""
 
     def __init__(self, browser: Browser, facts: dict[str, str], scheme: str, width: int) -> None:
-        height = {360: 780, 1280: 860}.get(width, 1440)
+        height = {360: 780, 1280: 1080}.get(width, 1440)
         self._held = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})  # type: ignore[arg-type]
         self._facts = facts
 
