@@ -6,6 +6,7 @@ import json
 import statistics
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import APIRouter
@@ -56,15 +57,29 @@ class Backtest(BaseModel):
     coarse: str = COARSE
 
 
+@contextmanager
+def one_at_a_time(patience_s: float = 0.0) -> Iterator[None]:
+    """For as long as a backtest takes: no other one is under way.
+
+    Args:
+        patience_s: how long to wait for another one to end.
+
+    Raises:
+        ProblemError: it has not ended by then.
+    """
+    if not UNDER_WAY.acquire(timeout=patience_s):
+        raise ProblemError("too-many-requests", "Another backtest is under way.", {"Retry-After": "3"})
+    try:
+        yield
+    finally:
+        UNDER_WAY.release()
+
+
 @router.post("/backtest", responses=answers("invalid-request", example=examples_backtest.BACKTEST))
 def backtest_policy(context: Wired, changes: PolicyChanges) -> Backtest:
     """Tries the policy that holds now, with these changes, on the last 60 days."""
-    if not UNDER_WAY.acquire(blocking=False):
-        raise ProblemError("too-many-requests", "Another backtest is under way.", {"Retry-After": "3"})
-    try:
+    with one_at_a_time():
         return _tried(context, changes)
-    finally:
-        UNDER_WAY.release()
 
 
 def _tried(context: Context, changes: PolicyChanges) -> Backtest:

@@ -21,6 +21,7 @@ from api.access import needs
 from api.answers import answers
 from api.context import Context, Wired
 from api.figures import SIGNALS, Changes, at_rate, figures, on_level
+from api.risks import Risk
 from api.user_answers import UserId
 from api.what_if import DISCLAIMER, Question, Response, current, explainer_of, known, respond
 from churn.explain import Explainer, model_inputs
@@ -73,7 +74,15 @@ class Lever:
 )
 def least_change(context: Wired, user_id: UserId) -> LeastChange:
     """What would be enough: adverts, errors, thumbs, playlists, friends or the plan; never registration or silence."""
-    risk = known(context, user_id)
+    return least_change_for(context, known(context, user_id))
+
+
+def least_change_for(context: Context, risk: Risk) -> LeastChange:
+    """The same for somebody of whom all is known.
+
+    Raises:
+        ProblemError: the model that scored them is not at hand.
+    """
     return sought(context, risk.user.score.features, explainer_of(context, risk), risk.user.band)
 
 

@@ -11,7 +11,7 @@ from api import examples_backtest
 from api.access import needs
 from api.answers import answers
 from api.backtest import Outcome, Past
-from api.backtests import COARSE, UNDER_WAY, past_points, policy_with, told
+from api.backtests import COARSE, one_at_a_time, past_points, policy_with, told
 from api.context import Context, Wired
 from api.intervals import wilson
 from api.policies import PolicyChanges
@@ -65,16 +65,12 @@ class Sweep(BaseModel):
 @router.post("/sweep", responses=answers("invalid-request", example=examples_backtest.SWEEP))
 def sweep_policy(context: Wired, wanted: SweepWanted) -> Sweep:
     """Tries a policy on the last 60 days with its high band at several thresholds."""
-    if not UNDER_WAY.acquire(blocking=False):
-        raise ProblemError("too-many-requests", "Another backtest is under way.", {"Retry-After": "3"})
-    try:
+    with one_at_a_time():
         return sweep(context, wanted)
-    finally:
-        UNDER_WAY.release()
 
 
 def sweep(context: Context, wanted: SweepWanted) -> Sweep:
-    """The same for whoever holds :data:`api.backtests.UNDER_WAY`.
+    """The same within :func:`api.backtests.one_at_a_time`.
 
     Raises:
         ProblemError: the changes are no policy, or the high band would begin below the medium one.

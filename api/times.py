@@ -56,9 +56,14 @@ Instant = Annotated[
 """A time that comes with a request, RFC 3339; handlers get ms since 1970."""
 
 
+def in_utc(time_ms: int) -> datetime:
+    """A time in ms as a moment in UTC."""
+    return _EPOCH + timedelta(milliseconds=time_ms)
+
+
 def readable(time_ms: int) -> str:
     """A time in ms for a person, in UTC: `1 Oct 2018, 00:01 UTC`."""
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    moment = in_utc(time_ms)
     return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
 
 

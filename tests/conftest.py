@@ -19,6 +19,7 @@ from churn.embedded import Broker, Valkey
 from churn.events import encode
 from churn.settings import DAY_MS, PROJECT, Kafka, Labels, Settings, Training
 from churn.simulator import Simulation
+from churn.view import View
 from tests.browsing import browser, chromium
 from tests.secured import Secured, secured
 
@@ -47,6 +48,13 @@ class Servers:
     redis_url: str
     jars: jars.Jars
     java_home: Path
+
+
+@pytest.fixture(scope="module")
+def own_view(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+    """A view on a Valkey that no other file uses."""
+    with Valkey(tmp_path_factory.mktemp("own")) as running:
+        yield View.connect(running.url)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.console import alerting_sweep
 from api.console.alerting_policy import policy_words
 from api.console.alerting_webhooks import webhooks
-from api.console.shell import PageRoute, Shown
+from api.console.shell import PageRoute, Shell, shown
 from api.console.watch import DELIVERIES
 from api.context import Context, Wired
 from api.problems import ProblemError
@@ -21,12 +21,14 @@ from churn.view_records import AlertKind
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
+_Shown = Annotated[Shell, shown(DELIVERIES)]
+
 _Capacity = Annotated[float | None, Query(gt=0, le=1_000_000)]
 
 
 @router.api_route("/alerting", methods=["GET", "HEAD"])
 def page(
-    shell: Shown,
+    shell: _Shown,
     context: Wired,
     capacity: _Capacity = None,
     endpoint: Annotated[str, Query(max_length=64)] = "",
@@ -46,18 +48,16 @@ def page(
         "types": get_args(EventType), "bands": BANDS[1:], "drivers": get_args(Driver), "levels": get_args(Level),
         "kinds": get_args(AlertKind),
     }  # fmt: skip
-    return shell.show("alerting.html", watch=DELIVERIES, choices=choices, **values)
+    return shell.show("alerting.html", choices=choices, **values)
 
 
 def _tradeoff(context: Context, capacity: float | None) -> dict[str, Any]:
     try:
         found = alerting_sweep.known(context)
-    except alerting_sweep.BusyError:
-        return {
-            "swept": None,
-            "why": ("Another backtest is under way, and one is made at a time. Reload the page in a few seconds."),
-        }
     except ProblemError as error:
-        return {"swept": None, "why": f"The policy cannot be tried on the past: {error.detail}"}
+        why = f"The policy cannot be tried on the past: {error.detail}"
+        if error.name == "too-many-requests":
+            why = "Another backtest is under way, and one is made at a time. Reload the page in a few seconds."
+        return {"swept": None, "why": why}
     wanted = alerting_sweep.usual_capacity(context) if capacity is None else capacity
     return {"swept": alerting_sweep.shown(found.value[1], found.age_s, wanted), "why": ""}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.alert_answers import percent
-from api.backtests import UNDER_WAY
+from api.backtests import one_at_a_time
 from api.console.alerting_policy import share
 from api.console.charts import Chart
 from api.console.durations import lasting, lately, rate
@@ -22,10 +22,6 @@ PATIENCE_S = 1.0
 """Whoever waits takes up a thread that other requests need."""
 FEW = 20
 """Decided alerts below which a precision says little."""
-
-
-class BusyError(Exception):
-    """Another backtest takes too long."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +49,16 @@ def known(context: Context) -> Known[tuple[str, Sweep]]:
     """A sweep of at most a minute ago, of the policy that is chosen now.
 
     Raises:
-        BusyError: another backtest is under way for long.
-        ProblemError: what is chosen is no policy.
+        ProblemError: another backtest is under way for long, or what is chosen is no policy.
         redis.RedisError: Redis does not serve.
     """
     chosen = chosen_policy.read(context.view.redis) + repr(context.view.policy(""))
 
     def find() -> tuple[str, Sweep]:
-        if not UNDER_WAY.acquire(timeout=PATIENCE_S):
-            raise BusyError
-        try:
+        with one_at_a_time(PATIENCE_S):
             return chosen, sweep(context, SweepWanted())
-        finally:
-            UNDER_WAY.release()
 
-    found = context.remembered.get("sweep", KEEP_S, find)
-    if found.value[0] != chosen:
-        context.remembered.forget("sweep")
-        found = context.remembered.get("sweep", KEEP_S, find)
-    return found
+    return context.remembered.get("sweep", KEEP_S, find, lambda held: held[0] == chosen)
 
 
 def usual_capacity(context: Context) -> float:

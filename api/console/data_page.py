@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -12,13 +13,15 @@ from api.console.ages import KEEP_S, Sample, chances_by_age, sample, users_by_ag
 from api.console.data_letters import letters
 from api.console.data_rhythm import rhythm
 from api.console.moments import Moment, now_of
-from api.console.shell import PageRoute, Shown
+from api.console.shell import PageRoute, Shell, shown
 from api.console.user_spans import day
 from api.console.watch import INCOMING
 from api.context import Context, Wired
 from churn.tally_reader import Tally, read
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+_Shown = Annotated[Shell, shown(INCOMING)]
 
 DAYS = 28
 
@@ -43,14 +46,13 @@ class Head:
 
 
 @router.api_route("/data", methods=["GET", "HEAD"])
-def page(shell: Shown, context: Wired) -> Response:
+def page(shell: _Shown, context: Wired) -> Response:
     """The page."""
     tally, found = read(context.view.redis, DAYS), _sample(context)
     days = tally.days if tally else ()
     there = any(each.events for each in days)
     return shell.show(
         "data.html",
-        watch=INCOMING,
         per_second=context.settings.publish.tally_per_second,
         tally=tally,
         head=_head(tally, context.settings.publish.tally_per_second) if tally and there else None,
@@ -66,11 +68,9 @@ def page(shell: Shown, context: Wired) -> Response:
 
 
 def _sample(context: Context) -> Sample:
-    known = context.remembered.get("ages", KEEP_S, lambda: sample(context.view))
-    found = replace(known.value, age_s=known.age_s)
-    if not found.users:
-        context.remembered.forget("ages")  # the first scores are not kept waiting
-    return found
+    # The first scores are not kept waiting.
+    known = context.remembered.get("ages", KEEP_S, lambda: sample(context.view), lambda held: bool(held.users))
+    return replace(known.value, age_s=known.age_s)
 
 
 def _head(tally: Tally, per_second: int) -> Head:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
+from api.times import in_utc
 from churn.tally_reader import Day
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -88,7 +89,7 @@ class _At:
 
     @classmethod
     def of(cls, time_ms: int) -> _At:
-        moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+        moment = in_utc(time_ms)
         return cls(moment.date(), moment.hour)
 
 

@@ -112,13 +112,11 @@ def of(context: Context, model: Bundle) -> Drift | None:
         redis.RedisError: Redis does not serve.
         ChurnError: the card is not as it should be.
     """
-    known = context.remembered.get("drift", KEEP_S, lambda: _find(context, model)).value
-    if known is not None and known.version != model.version:
-        context.remembered.forget("drift")
-        known = context.remembered.get("drift", KEEP_S, lambda: _find(context, model)).value
-    if known is None:
-        context.remembered.forget("drift")  # the first scores are not kept waiting
-    return known
+
+    def fits(held: Drift | None) -> bool:
+        return held is not None and held.version == model.version  # the first scores are not kept waiting
+
+    return context.remembered.get("drift", KEEP_S, lambda: _find(context, model), fits).value
 
 
 def _find(context: Context, model: Bundle) -> Drift | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-_DAY_MS = 86_400_000
+from churn.settings import DAY_MS
+
 _UNITS = ((3_600_000, "hour"), (60_000, "minute"), (1000, "second"))
 
 
@@ -16,8 +17,8 @@ def lasting(time_ms: float) -> str:
     >>> lasting(47 * 3_600_000)
     '47 hours'
     """
-    if time_ms >= 2 * _DAY_MS:
-        return f"{round(time_ms / _DAY_MS):,} days"
+    if time_ms >= 2 * DAY_MS:
+        return f"{round(time_ms / DAY_MS):,} days"
     for unit_ms, name in _UNITS:
         if time_ms >= unit_ms:
             count = int(time_ms // unit_ms)

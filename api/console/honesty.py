@@ -112,10 +112,8 @@ def of(context: Context) -> Honesty | None:
     Raises:
         redis.RedisError: Redis does not serve.
     """
-    known = context.remembered.get("honesty", KEEP_S, lambda: _find(context)).value
-    if known is None:
-        context.remembered.forget("honesty")  # the first scores are not kept waiting
-    return known
+    # The first scores are not kept waiting.
+    return context.remembered.get("honesty", KEEP_S, lambda: _find(context), lambda held: held is not None).value
 
 
 def _find(context: Context) -> Honesty | None:

@@ -39,8 +39,4 @@ def in_use(context: Context) -> InUse:
         except ChurnError as error:
             return InUse(version, None, str(error))
 
-    found = context.remembered.get("model", KEEP_S, find).value
-    if found.version != version:
-        context.remembered.forget("model")
-        found = context.remembered.get("model", KEEP_S, find).value
-    return found
+    return context.remembered.get("model", KEEP_S, find, lambda held: held.version == version).value

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.console import drift, honesty, model_card, model_drift, model_honesty, model_report
 from api.console.model_bundle import InUse, in_use
 from api.console.packed import Packed
-from api.console.shell import PageRoute, Shown
+from api.console.shell import PageRoute, Shell, shown
 from api.console.watch import EVERYTHING
 from api.context import Context, Wired
 from api.problems import ProblemError
@@ -20,14 +20,16 @@ from churn.errors import ChurnError
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
+_Shown = Annotated[Shell, shown(EVERYTHING)]
+
 _PICTURES_HELD = 64
 """A report has some ten."""
 
 
 @router.api_route("/model", methods=["GET", "HEAD"])
-def page(shell: Shown, context: Wired) -> Response:
+def page(shell: _Shown, context: Wired) -> Response:
     """The page."""
-    return shell.show("model.html", watch=EVERYTHING, **_shown(context, in_use(context)))
+    return shell.show("model.html", **_shown(context, in_use(context)))
 
 
 def _shown(context: Context, used: InUse) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def _shown(context: Context, used: InUse) -> dict[str, Any]:
 
 @router.api_route("/model/pictures/{name}.svg", methods=["GET", "HEAD"])
 def picture(
-    _: Shown,
+    _: _Shown,
     context: Wired,
     name: str,
     accept_encoding: Annotated[str, Header()] = "",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from api.alert_answers import percent
 from api.console.charts import Chart
 from api.console.durations import delay, rate
 from api.console.pace import STEP_MS, STEPS, Pace
+from api.times import in_utc
 from churn.outcomes import AlertPolicy
 from churn.spread import BINS, Spread
 
@@ -114,4 +113,4 @@ def _rounded(figure: float | None) -> float | None:
 
 def _times(pace: Pace) -> list[str]:
     begins_ms = pace.ends_ms - STEPS * STEP_MS
-    return [f"{datetime.fromtimestamp((begins_ms + step * STEP_MS) / 1000, UTC):%H:%M:%S}" for step in range(STEPS)]
+    return [f"{in_utc(begins_ms + step * STEP_MS):%H:%M:%S}" for step in range(STEPS)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -17,16 +18,19 @@ from api.console.moments import now_of
 from api.console.now_charts import delay_chart, rates_chart, spread_chart
 from api.console.now_tiles import Tile, tiles_of
 from api.console.pace import Pace
-from api.console.shell import PageRoute, Shown
+from api.console.shell import PageRoute, Shell, shown
 from api.console.unusual import Seen, notes
 from api.console.watch import EVERYTHING
 from api.context import Context, Wired
 from api.times import readable
+from churn.outcomes import Band
 from churn.pulse import Pulses
-from churn.spread import Remembered, Spread, Spreads
+from churn.spread import Spreads
 from churn.view import View
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+_Shown = Annotated[Shell, shown(EVERYTHING)]
 
 _LOOKED_AT = 50
 """Of whose scores the newest tells the model."""
@@ -60,7 +64,7 @@ class Standing:
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-def page(shell: Shown, context: Wired) -> Response:
+def page(shell: _Shown, context: Wired) -> Response:
     """The page."""
     pace, clock_ms = Pace(Pulses(context.view.redis).recent(), context.clock()), context.view.clock()
     model = newest_model(context.view)
@@ -68,7 +72,6 @@ def page(shell: Shown, context: Wired) -> Response:
     signs = signs_of(context, pace, model, is_admin)
     return shell.show(
         "now.html",
-        watch=EVERYTHING,
         health=Health(*verdict(signs), signs),
         standing=None if clock_ms is None else read(context, pace, clock_ms, model),
     )
@@ -93,7 +96,7 @@ def read(context: Context, pace: Pace, clock_ms: int, model: str) -> Standing:
         ranked=ranked,
         horizon_days=horizon_days,
         before=before,
-        unusual=notes(_seen(pace, counted, now, then, clock_ms, view.held_until())),
+        unusual=notes(_seen(pace, counted, now.bands, sizes_then, before, _waits_until(view, clock_ms))),
         tiles=tiles_of(pace, counted, view.books(), now_of(clock_ms), model, policy),
         rates=rates_chart(pace),
         delay=delay_chart(pace),
@@ -103,8 +106,18 @@ def read(context: Context, pace: Pace, clock_ms: int, model: str) -> Standing:
     )
 
 
+def _waits_until(view: View, clock_ms: int) -> str:
+    held_until_ms = view.held_until()
+    return readable(held_until_ms) if clock_ms < held_until_ms else ""
+
+
 def _seen(
-    pace: Pace, counted: now_alerts.Counted, now: Spread, then: Remembered | None, clock_ms: int, held_until_ms: int
+    pace: Pace,
+    counted: now_alerts.Counted,
+    bands: Mapping[Band, int],
+    bands_before: Mapping[Band, int] | None,
+    before: str,
+    waits_until: str,
 ) -> Seen:
     return Seen(
         minute_events=pace.minute.events,
@@ -114,11 +127,11 @@ def _seen(
         alerts_hour=counted.hour,
         alerts_day=counted.day,
         known_hours=counted.known_hours,
-        bands=now.bands,
-        bands_before=then.spread.bands if then else None,
-        before=told_before(clock_ms, then) if then else "",
+        bands=bands,
+        bands_before=bands_before,
+        before=before,
         still_ms=pace.still_ms,
-        waits_until=readable(held_until_ms) if clock_ms < held_until_ms else "",
+        waits_until=waits_until,
     )
 
 

@@ -38,6 +38,10 @@ class _Held:
     failed: Exception | None = None
     failures: int = 0
 
+    def holds(self, fits: Callable[[Any], bool]) -> bool:
+        """Whether there is a value, and one that fits."""
+        return self.found_s is not None and fits(self.value)
+
 
 class Remembered:
     """Values by name.
@@ -51,19 +55,31 @@ class Remembered:
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
 
-    def get(self, name: str, keep_s: float, find: Callable[[], Found]) -> Known[Found]:
+    def get(
+        self,
+        name: str,
+        keep_s: float,
+        find: Callable[[], Found],
+        fits: Callable[[Found], bool] = lambda _: True,
+    ) -> Known[Found]:
         """A value that is at most about `keep_s` old.
 
-        One caller finds it out; the others are told the old one meanwhile, or wait where there is none.
+        One caller finds it out; the others are told the old one meanwhile, or wait where there is none that fits.
+
+        Args:
+            name: of the value.
+            keep_s: how long it is told.
+            find: finds it out; blocks.
+            fits: whether a value that is held is still one of what is asked for; else it counts as none.
 
         Raises:
             Exception: whatever `find` raises, to the one who called it and to those who waited for it; the old value
                 stays.
         """
         held = self._hold(name)
-        if held.found_s is None:
-            self._find_first(held, find)
-        elif self._clock() - held.found_s >= keep_s and held.finding.acquire(blocking=False):
+        if not held.holds(fits):
+            self._find_first(held, find, fits)
+        elif self._clock() - cast(float, held.found_s) >= keep_s and held.finding.acquire(blocking=False):
             try:
                 self._find(held, find)
             finally:
@@ -84,15 +100,10 @@ class Remembered:
             }
         return held
 
-    def forget(self, name: str) -> None:
-        """The next one who asks finds it out anew."""
-        with self._lock:
-            self._held.pop(name, None)
-
-    def _find_first(self, held: _Held, find: Callable[[], Any]) -> None:
+    def _find_first(self, held: _Held, find: Callable[[], Any], fits: Callable[[Any], bool]) -> None:
         failures = held.failures
         with held.finding:
-            if held.found_s is not None:
+            if held.holds(fits):
                 return
             # One after the other would try what takes long, and the last would wait for all of them.
             if held.failed is not None and held.failures > failures:

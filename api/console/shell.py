@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import redis
 from fastapi import Depends, Request, Security
@@ -17,7 +17,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.access import caller
 from api.callers import Caller
 from api.console.moments import now_of
-from api.console.watch import DELIVERIES, EVERYTHING, INCOMING, of_user
 from api.context import Context, Wired
 from api.problem_types import TYPES
 from api.problems import RETRY_AFTER_S, ProblemError, reason, refused
@@ -33,8 +32,6 @@ PAGES = (
     ("/data", "Data"),
 )
 """In the order of the navigation."""
-_OTHERS = {"/alerting": DELIVERIES, "/data": INCOMING}
-"""What pages watch that do not watch everything, or a user."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -80,7 +77,7 @@ def _problem(request: Request, name: str, detail: str, headers: Mapping[str, str
     shell = Shell(request, context, getattr(request.state, "caller", None))
     status = TYPES[name].status
     waiting = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
-    values = {"name": name, "detail": detail, "request_id": getattr(request.state, "request_id", "")}
+    values: dict[str, Any] = {"name": name, "detail": detail, "request_id": getattr(request.state, "request_id", "")}
     return shell.show("problem.html", status=status, headers=waiting | dict(headers or {}), **values)
 
 
@@ -91,13 +88,14 @@ class Shell:
         request: the page that was asked for; with `fragment=1` only the part of it that moves.
         context: of the app.
         who: asks; None while that is not known.
-        seen: subjects of :mod:`api.console.watch` with the state that they had before anything of the page was read.
+        subject: of :mod:`api.console.watch`, whose changes make the page ask anew; empty for none.
+        state: of the subject before anything of the page was read.
     """
 
     def __init__(
-        self, request: Request, context: Context, who: Caller | None, seen: Mapping[str, str] | None = None
+        self, request: Request, context: Context, who: Caller | None, subject: str = "", state: str = ""
     ) -> None:
-        self._request, self._context, self.who, self._seen = request, context, who, seen or {}
+        self._request, self._context, self.who, self._subject, self._state = request, context, who, subject, state
 
     def show(
         self,
@@ -105,7 +103,7 @@ class Shell:
         *,
         status: int = 200,
         headers: dict[str, str] | None = None,
-        watch: str = "",
+        watches: bool = True,
         **values: Any,
     ) -> Response:
         """A page.
@@ -114,10 +112,11 @@ class Shell:
             template: extends the variable `layout`; its block `live` is the part that moves.
             status: of the answer.
             headers: of the answer.
-            watch: the subject of :mod:`api.console.watch` whose changes make the page ask anew.
+            watches: whether it renews itself.
             values: of the template.
         """
-        html = rendered(template, watch=watch, state=self._seen.get(watch, ""), **self._around(), **values)
+        watched = {"watch": self._subject, "state": self._state} if watches else {"watch": "", "state": ""}
+        html = rendered(template, **watched, **self._around(), **values)
         return HTMLResponse(html, status, headers)
 
     def _around(self) -> dict[str, Any]:
@@ -133,21 +132,20 @@ class Shell:
         }
 
 
-async def _shell(request: Request, context: Wired, who: Annotated[Caller, Security(caller, scopes=["read"])]) -> Shell:
-    if _is_fragment(request):  # whoever asks for one listens already
-        return Shell(request, context, who)
-    subject = _subject(request)
-    return Shell(request, context, who, {subject: await context.watch.state(subject)})
+def shown(watch: str | Callable[[Request], str]) -> Any:
+    """The dependency of a page: what renders it, for somebody who may read.
 
+    Args:
+        watch: the subject of :mod:`api.console.watch` whose changes make the page ask anew; or what tells it by the
+            request.
+    """
 
-def _subject(request: Request) -> str:
-    """What a page will say that it watches: its state has to be known before the page reads anything. Where a page
-    says something else, it only hears at once of a change that was none."""
-    user_id = request.path_params.get("user_id") or request.query_params.get("user")
-    if user_id:
-        return of_user(unquote(user_id) if "user_id" in request.path_params else user_id)
-    return _OTHERS.get(request.url.path, EVERYTHING)
+    async def shell(
+        request: Request, context: Wired, who: Annotated[Caller, Security(caller, scopes=["read"])]
+    ) -> Shell:
+        subject = watch if isinstance(watch, str) else watch(request)
+        # Whoever asks for a fragment listens already; else it has to be known before the page reads anything.
+        state = "" if _is_fragment(request) else await context.watch.state(subject)
+        return Shell(request, context, who, subject, state)
 
-
-Shown = Annotated[Shell, Depends(_shell)]
-"""Type of a page's parameter that renders it, for somebody who may read."""
+    return Depends(shell)

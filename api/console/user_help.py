@@ -9,8 +9,9 @@ from api.console.durations import rate
 from api.console.wording import listed
 from api.context import Context
 from api.figures import SIGNALS
-from api.least_change import LeastChange, Moved, least_change
+from api.least_change import LeastChange, Moved, least_change_for
 from api.problems import ProblemError
+from api.risks import Risk
 from api.what_if import DISCLAIMER
 
 _NONE = 0.005
@@ -25,14 +26,14 @@ class Help:
     disclaimer: str = ""
 
 
-def help_for(context: Context, user_id: str) -> Help:
+def help_for(context: Context, risk: Risk) -> Help:
     """The least change that would be enough.
 
     Raises:
         redis.RedisError: Redis does not serve.
     """
     try:
-        found = least_change(context, user_id)
+        found = least_change_for(context, risk)
     except ProblemError as error:
         return Help(f"{error.detail} Without it nothing can be asked of it.")
     if found.band == "none":

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from api.times import in_utc
 
 
 def day(at: int | date, year: bool = False) -> str:
     """A day, or that of a time in ms: `3 Oct`, with the year `3 Oct 2018`."""
-    moment = at if isinstance(at, date) else _at(at)
+    moment = at if isinstance(at, date) else in_utc(at)
     return f"{moment.day} {moment:%b %Y}" if year else f"{moment.day} {moment:%b}"
 
 
 def between(since_ms: int, until_ms: int) -> str:
     """An interval: `between 3 and 5 Oct`, within one day `on 3 Oct, 08:00 to 14:00`."""
-    first, last = _at(since_ms), _at(until_ms)
+    first, last = in_utc(since_ms), in_utc(until_ms)
     if first.date() == last.date():
         return f"on {day(since_ms)}, {first:%H:%M} to {last:%H:%M}"
     if first.year != last.year:
@@ -23,7 +23,3 @@ def between(since_ms: int, until_ms: int) -> str:
     if first.month != last.month:
         return f"between {day(since_ms)} and {day(until_ms)}"
     return f"between {first.day} and {day(until_ms)}"
-
-
-def _at(time_ms: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=time_ms)

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from api import cursor as cursors
 from api import ranking
 from api.console.search import LOOKED_AT, ids_containing
-from api.console.shell import PageRoute, Shown
+from api.console.shell import PageRoute, Shell, shown
 from api.console.user_filters import Asked, Chip, address, chips, chosen, selects
 from api.console.user_finding import TOLD_S, found_by, look_up
 from api.console.user_rows import Row, row
@@ -54,7 +54,7 @@ class Listing:
 
 
 @router.api_route("/users", methods=["GET", "HEAD"])
-def page(shell: Shown, context: Wired, asked: Annotated[Asked, Query()]) -> Response:
+def page(shell: Annotated[Shell, shown(EVERYTHING)], context: Wired, asked: Annotated[Asked, Query()]) -> Response:
     """The page; for a search by an id that is there, the way to that user."""
     if asked.q.strip() and not asked.fragment:
         exact = [user.score.user_id for user in context.view.users([asked.q, asked.q.strip()]) if user is not None]
@@ -62,8 +62,8 @@ def page(shell: Shown, context: Wired, asked: Annotated[Asked, Query()]) -> Resp
             return RedirectResponse(f"/users/{quote(exact[0], safe='')}", 303)
     listing = _searched(context, asked) if asked.q.strip() else _listed(context, asked)
     # To look through thousands for the few of a search, or of a later page, once a second is too much: told once.
-    watch = "" if asked.q.strip() or (asked.cursor and asked.narrows) else EVERYTHING
-    return shell.show("users.html", watch=watch, asked=asked, selects=selects(asked), listing=listing)
+    watches = not (asked.q.strip() or (asked.cursor and asked.narrows))
+    return shell.show("users.html", watches=watches, asked=asked, selects=selects(asked), listing=listing)
 
 
 def _listed(context: Context, asked: Asked) -> Listing:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.alert_answers import percent
 from api.console import levers, what_if_words
 from api.console.levers import FiguresAsked
 from api.console.moments import Moment, since
-from api.console.shell import PageRoute, Shell, Shown
+from api.console.shell import PageRoute, Shell, shown
 from api.console.watch import EVERYTHING, of_user
 from api.context import Context, Wired
 from api.figures import SIGNALS, figures
@@ -56,9 +56,14 @@ class Start:
     path: str
 
 
+def _watched(request: Request) -> str:
+    user_id = request.query_params.get("user", "")
+    return of_user(user_id) if user_id.strip() else EVERYTHING
+
+
 @router.api_route("/what-if", methods=["GET", "HEAD"])
 def page(
-    shell: Shown,
+    shell: Annotated[Shell, shown(_watched)],
     context: Wired,
     asked: Annotated[FiguresAsked, Query()],
     fragment: str = "",
@@ -78,14 +83,12 @@ def page(
     start = _start(context, risk, explainer)
     # Only the sentence on the user moves by itself: whoever is moving levers is not to have them moved.
     values = {} if fragment else _answered(context, features, wanted, explainer, start.band if risk else "none")
-    watch = EVERYTHING if wanted.user is None else of_user(wanted.user)
-    return shell.show("what_if.html", watch=watch, asked=wanted.user, why="", start=start, **values)
+    return shell.show("what_if.html", asked=wanted.user, why="", start=start, **values)
 
 
 def _without(shell: Shell, user_id: str | None, why: str, status: int) -> Response:
     """The page of somebody of whom nothing can be worked out."""
-    watch = EVERYTHING if user_id is None else of_user(user_id)
-    return shell.show("what_if.html", status=status, watch=watch, asked=user_id, why=why, start=None)
+    return shell.show("what_if.html", status=status, asked=user_id, why=why, start=None)
 
 
 def _start(context: Context, risk: Risk | None, explainer: Explainer) -> Start:

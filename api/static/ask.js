@@ -35,20 +35,25 @@ export function say(element, text, wrong = false) {
   element.hidden = text === "";
 }
 
-// A form that asks the API when it is sent: its button waits meanwhile, its output tells how it went.
+// Does something for which a button was pressed: it waits meanwhile, and how it went is told: (text, wrong).
+export async function attempt(button, work, tell) {
+  button.disabled = true;
+  try {
+    tell((await work()) || "", false);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    tell(error.message, true);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// A form that asks the API when it is sent; its output tells how it went.
 export function onSend(form, work) {
   const output = form.querySelector("output");
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     const button = event.submitter || form.querySelector("button");
-    button.disabled = true;
-    try {
-      say(output, (await work(new FormData(form), event.submitter)) || "");
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      say(output, error.message, true);
-    } finally {
-      button.disabled = false;
-    }
+    attempt(button, () => work(new FormData(form), event.submitter), (text, wrong) => say(output, text, wrong));
   });
 }

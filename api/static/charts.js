@@ -63,7 +63,6 @@ export async function draw(figure) {
     const { data, layout } = kinds[kind](JSON.parse(figure.dataset.figures), theme());
     await Plotly.react(plot, data, { ...theme().layout, ...layout }, CONFIG);
     drawn.add(figure);
-    plot.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
   } catch (error) {
     // Without the picture there are still the words and the table.
     figure.querySelector("details")?.setAttribute("open", "");

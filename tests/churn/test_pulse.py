@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from churn.embedded import Valkey
 from churn.pulse import KEPT, KEY, Pulse, Pulses
 from churn.view import View
 
@@ -16,15 +12,14 @@ pytestmark = pytest.mark.servers
 WALL_MS = 1_790_000_000_000
 
 
-@pytest.fixture(scope="module")
-def view(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
-    with Valkey(Path(tmp_path_factory.mktemp("pulse"))) as running:
-        yield View.connect(running.url)
+@pytest.fixture
+def view(own_view: View) -> View:
+    own_view.redis.flushdb()
+    return own_view
 
 
 @pytest.fixture
 def pulses(view: View) -> Pulses:
-    view.redis.flushdb()
     return Pulses(view.redis)
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from churn.embedded import Valkey
 from churn.settings import DAY_MS
 from churn.spread import BINS, HOUR_MS, KEY, Remembered, Spread, Spreads, hour_of
 from churn.view import View
@@ -20,15 +16,14 @@ HOUR = hour_of(1_541_000_000_000)
 ON_A_SERVER = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(scope="module")
-def view(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
-    with Valkey(Path(tmp_path_factory.mktemp("spread"))) as running:
-        yield View.connect(running.url)
+@pytest.fixture
+def view(own_view: View) -> View:
+    own_view.redis.flushdb()
+    return own_view
 
 
 @pytest.fixture
 def spreads(view: View) -> Spreads:
-    view.redis.flushdb()
     return Spreads(view.redis)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import redis
 from structlog.testing import capture_logs
 
-from churn.embedded import Valkey
 from churn.outcomes import AlertPolicy, HeartbeatPolicy
 from churn.pulse import KEY, Pulse, Pulses
 from churn.settings import DAY_MS
@@ -27,17 +24,11 @@ WALL_MS = 1_790_000_000_000
 POLICY = AlertPolicy(0.3, 0.5, exit_ratio=0.85, cool_down_ms=7 * DAY_MS, outage_ms=1000 * DAY_MS, hold_ms=0)
 
 
-@pytest.fixture(scope="module")
-def connected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
-    with Valkey(Path(tmp_path_factory.mktemp("signs"))) as running:
-        yield View.connect(running.url)
-
-
 @pytest.fixture
-def view(connected: View) -> View:
-    connected.redis.flushdb()
-    connected.prepare(POLICY, 14, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
-    return connected
+def view(own_view: View) -> View:
+    own_view.redis.flushdb()
+    own_view.prepare(POLICY, 14, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
+    return own_view
 
 
 def score(view: View, version: int, as_of: int = SCORE.as_of) -> None:

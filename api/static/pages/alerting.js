@@ -1,5 +1,5 @@
 // The page Alerting: dialogs, and whatever is pressed in the part that moves.
-import { Refused, say } from "../ask.js";
+import { attempt, say } from "../ask.js";
 import { fillPolicy, resetPolicy, startPolicy } from "./alerting_policy.js";
 import { startThreshold } from "./alerting_threshold.js";
 import { acts, startWebhooks } from "./alerting_webhooks.js";
@@ -14,18 +14,9 @@ export function tell(text, wrong = false) {
   timer = setTimeout(() => say(told, ""), wrong ? 15000 : 7000);
 }
 
-async function act(button) {
+function act(button) {
   const work = { "reset-policy": resetPolicy, ...acts }[button.dataset.act];
-  button.disabled = true;
-  try {
-    const text = await work(button.dataset);
-    if (text) tell(text);
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    tell(error.message, true);
-  } finally {
-    button.disabled = false;
-  }
+  attempt(button, () => work(button.dataset), (text, wrong) => text && tell(text, wrong));
 }
 
 // Buttons in the part that moves come and go, so the document listens for them.

@@ -12,7 +12,10 @@ from playwright.sync_api import Browser, BrowserContext
 from api.access import COOKIE
 from churn.keys import SCOPES, Scope
 from tests.api.conftest import Served
+from tests.api.webhooks.conftest import deliver, receiver
 from tests.browsing import Visitor
+
+__all__ = ["deliver", "receiver"]
 
 Visit = Callable[..., Visitor]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
 
+from api import backtests
 from api.console import alerting_sweep
 from api.console.alerting_webhooks import filter_words
 from api.console.watch import DELIVERIES, EVERYTHING, of_user, reader
@@ -26,7 +26,7 @@ from streaming.thresholds import Thresholds
 from tests.api.conftest import Served
 from tests.api.console.conftest import Visit
 from tests.api.webhooks.conftest import HERE, Deliver
-from tests.api.webhooks.receiver import Receiver, receiving
+from tests.api.webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.servers
 
@@ -37,20 +37,6 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 def served(filled: Any, serve_on: Callable[..., Served]) -> Served:
     """A webhook may go to this machine."""
     return serve_on(filled.url, webhooks={"http_networks": HERE})
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as started:
-        yield started
-
-
-@pytest.fixture
-def deliver(filled: Any, small_models: Path, tmp_path: Path) -> Iterator[Deliver]:
-    """`churn deliver` as a process, not started yet."""
-    program = Deliver(filled.url, small_models, tmp_path / "deliver.log")
-    yield program
-    program.stop()
 
 
 @pytest.fixture
@@ -270,7 +256,7 @@ class TestThreshold:
                 assert timeout <= 1
                 return False
 
-        monkeypatch.setattr(alerting_sweep, "UNDER_WAY", Held())
+        monkeypatch.setattr(backtests, "UNDER_WAY", Held())
         answer = get("/alerting")
         assert (answer.status_code, "Another backtest is under way" in answer.text) == (200, True)
         assert "The policy that holds now" in answer.text

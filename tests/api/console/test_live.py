@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,20 @@ WITHIN_MS = 2000
 RISK = "td.risk"
 
 
+def settings_on(url: str, models: Path) -> Settings:
+    return Settings(redis={"url": url}, models=models, secrets={"key": SECRET})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Valkey]:
+    """A Valkey that a test may kill, with a user in it."""
+    with Valkey(tmp_path) as valkey:
+        filled = Filled(View.connect(valkey.url), valkey.url)
+        filled.view.prepare(POLICY, HORIZON_DAYS, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
+        filled.add(make_score("7"))
+        yield valkey
+
+
 def row(page: Page, user_id: str) -> Any:
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=user_id, exact=True))
 
@@ -38,7 +53,7 @@ def test_a_new_score_moves_the_row_within_two_seconds_and_without_a_reload(fille
 
 
 def test_a_server_that_comes_back_is_found_again(filled: Filled, small_models: Path, visit: Visit) -> None:
-    settings = Settings(redis={"url": filled.url}, models=small_models, secrets={"key": SECRET})  # type: ignore[arg-type]
+    settings = settings_on(filled.url, small_models)
     filled.add(make_score("7"))
     port = free_port()
     with running(settings, Wall(), port) as first:
@@ -54,45 +69,35 @@ def test_a_server_that_comes_back_is_found_again(filled: Filled, small_models: P
 
 
 def test_while_redis_is_away_the_page_says_so_and_goes_on_by_itself(
-    tmp_path: Path, small_models: Path, visit: Visit
+    mortal: Valkey, small_models: Path, visit: Visit
 ) -> None:
-    with Valkey(tmp_path) as valkey:
-        filled = Filled(View.connect(valkey.url), valkey.url)
-        filled.view.prepare(POLICY, HORIZON_DAYS, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
-        filled.add(make_score("7"))
-        settings = Settings(redis={"url": valkey.url}, models=small_models, secrets={"key": SECRET})  # type: ignore[arg-type]
-        with running(settings, Wall()) as served:
-            visitor = visit(served)
-            page = visitor.go("/users")
-            expect(row(page, "7")).to_be_visible()
-            assert valkey.child is not None
-            valkey.child.kill()
-            expect(page.get_by_role("heading", name="The scores cannot be read")).to_be_visible()
-            expect(page.locator("#link")).to_have_text("Waiting for Redis")
-            valkey.start()
-            expect(row(page, "7")).to_be_visible(timeout=15_000)
-            expect(page.locator("#link")).to_have_text("Live")
-            visitor.complaints.clear()  # of answers with 503
+    with running(settings_on(mortal.url, small_models), Wall()) as served:
+        visitor = visit(served)
+        page = visitor.go("/users")
+        expect(row(page, "7")).to_be_visible()
+        assert mortal.child is not None
+        mortal.child.kill()
+        expect(page.get_by_role("heading", name="The scores cannot be read")).to_be_visible()
+        expect(page.locator("#link")).to_have_text("Waiting for Redis")
+        mortal.start()
+        expect(row(page, "7")).to_be_visible(timeout=15_000)
+        expect(page.locator("#link")).to_have_text("Live")
+        visitor.complaints.clear()  # of answers with 503
 
 
 def test_a_page_that_was_opened_while_redis_was_away_is_whole_afterwards(
-    tmp_path: Path, small_models: Path, visit: Visit
+    mortal: Valkey, small_models: Path, visit: Visit
 ) -> None:
-    with Valkey(tmp_path) as valkey:
-        filled = Filled(View.connect(valkey.url), valkey.url)
-        filled.view.prepare(POLICY, HORIZON_DAYS, HeartbeatPolicy(DAY_MS, 7 * DAY_MS))
-        filled.add(make_score("7"))
-        settings = Settings(redis={"url": valkey.url}, models=small_models, secrets={"key": SECRET})  # type: ignore[arg-type]
-        with running(settings, Wall()) as served:
-            visitor = visit(served)
-            assert valkey.child is not None
-            valkey.child.kill()
-            page = visitor.go("/users")
-            expect(page.get_by_role("heading", name="The scores cannot be read")).to_be_visible()
-            valkey.start()
-            expect(row(page, "7")).to_be_visible()
-            expect(page.locator("#link")).to_have_text("Live")
-            visitor.complaints.clear()  # of answers with 503
+    with running(settings_on(mortal.url, small_models), Wall()) as served:
+        visitor = visit(served)
+        assert mortal.child is not None
+        mortal.child.kill()
+        page = visitor.go("/users")
+        expect(page.get_by_role("heading", name="The scores cannot be read")).to_be_visible()
+        mortal.start()
+        expect(row(page, "7")).to_be_visible()
+        expect(page.locator("#link")).to_have_text("Live")
+        visitor.complaints.clear()  # of answers with 503
 
 
 def test_a_page_that_was_just_read_is_not_asked_for_again(
@@ -194,7 +199,7 @@ def test_the_focus_stays_where_it_was(filled: Filled, visit: Visit) -> None:
 
 
 def test_a_server_stops_though_pages_are_open(filled: Filled, small_models: Path, visit: Visit) -> None:
-    settings = Settings(redis={"url": filled.url}, models=small_models, secrets={"key": SECRET})  # type: ignore[arg-type]
+    settings = settings_on(filled.url, small_models)
     with running(settings, Wall()) as served:
         visitor = visit(served)
         page = visitor.go("/users")

@@ -197,8 +197,6 @@ def test_it_comes_alive_without_a_reload(filled: Any, telling: Served, visit: Vi
     expect(page.locator("#drift")).to_contain_text("Nobody is active now")
     expect(page.locator("#link")).to_have_text("Live")
     page.evaluate("window.kept = true")
-    for name in ("drift", "honesty"):
-        telling.context.remembered.forget(name)
     closed(filled, scored)
     expect(page.locator("#drift .verdict")).to_be_visible()
     expect(page.locator("#honesty .verdict")).to_be_visible()

@@ -30,8 +30,8 @@ def test_a_value_is_found_out_once_for_a_while() -> None:
     known = remembered.get("a", 10, find)
     assert (known.value, known.age_s) == (2, 0)
     assert remembered.get("b", 10, find).value == 3
-    remembered.forget("a")
-    assert remembered.get("a", 10, find).value == 4
+    assert remembered.get("a", 10, find, lambda held: held == 2).value == 2
+    assert remembered.get("a", 10, find, lambda held: held != 2).value == 4
 
 
 def test_whoever_comes_meanwhile_is_told_the_old_value() -> None:
