@@ -185,9 +185,15 @@ def retention_ms(kafka: Kafka, topic: str, timeout_ms: int = 3000) -> int | None
 
 
 def partitions(kafka: Kafka, topic: str) -> int:
-    """How many partitions a topic has."""
+    """How many partitions a topic has. Of a topic just made, a broker of several may not know yet: it is waited for.
+
+    Raises:
+        ChurnError: no broker answers.
+        KafkaTimeoutError: there is no such topic.
+    """
     admin = connect(kafka)
     try:
+        admin.wait_for_topics([topic])
         return len(admin.describe_topics([topic])[0]["partitions"])
     finally:
         admin.close()

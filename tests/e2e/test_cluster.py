@@ -93,7 +93,7 @@ def test_workers_and_brokers_that_are_killed_under_load_cost_no_event(
         assert differences(system.view, system.kafka, rows) == []
         assert story.watcher.went_back == []
         assert [cluster.kept_state(number) for number in (0, 1)] == [True, True]
-        assert topics.problems(system.kafka) == []
+        brokers.wait_until(lambda: topics.problems(system.kafka) == [], 10)
         assert system.programs["stream"].pid == pid, "it got over everything by itself"
 
 
