@@ -24,13 +24,13 @@ test: setup ## Run all tests, on a real Kafka, Spark and Valkey
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not spark and not cluster and not peers" $(ARGS) || [ $$? -eq 5 ]
 	@$(BIN)/pytest -m "spark and not cluster and not peers" $(ARGS) || [ $$? -eq 5 ]
 
-check: setup ## Format, lint, types, floor plan and the tests that need no JVM: under 30 s
+check: setup ## Format, lint, types, floor plan and the tests that need nothing else and are quick: under 30 s
 	@$(BIN)/ruff format --check --quiet . || (echo "Run: $(BIN)/ruff format ." && false)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 2
 	@# Two processes, two cores: more threads in each would only wait for one another.
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal --hypothesis-profile=quick -m "not servers and not spark" --no-header
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal --hypothesis-profile=quick -m "not servers and not spark and not slow" --no-header
 
 bench: setup .venv-bench/.ready ## Measure everything on a quiet machine, two hours, or in ten minutes: make bench QUICK=1
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)

@@ -32,7 +32,7 @@ from api import (
     what_if,
 )
 from api.boundary import Boundary
-from api.console import pages
+from api.console import pages, shell
 from api.context import build
 from api.times import Clock
 from api.webhooks import delivery_routes, endpoint_routes
@@ -82,7 +82,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    problems.install(app)
+    problems.install(app, shell.no_page)
     app.add_middleware(Boundary)
     app.openapi = lambda: document.openapi(app)  # type: ignore[method-assign]
     return app

@@ -98,10 +98,23 @@ def reason(error: redis.RedisError) -> str:
     return "Redis refuses a command that the API needs."
 
 
-def install(app: FastAPI) -> None:
-    """Makes every error of the app a problem."""
+def install(app: FastAPI, no_page: Callable[[Request], Response]) -> None:
+    """Makes every error of the app a problem.
+
+    Args:
+        app: in which they are raised.
+        no_page: what a browser is shown where there is nothing.
+    """
+
+    def not_there_or_not_so(request: Request, error: HTTPException) -> Response:
+        """What the framework raises by itself."""
+        is_browser = "text/html" in request.headers.get("accept", "")
+        if error.status_code == HTTPStatus.NOT_FOUND and is_browser:
+            return no_page(request)
+        return _http(request, error)
+
     app.exception_handler(ProblemError)(_raised)
-    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(HTTPException)(not_there_or_not_so)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(redis.RedisError)(_no_redis)
 
@@ -117,7 +130,6 @@ _BY_STATUS = {
 
 
 def _http(request: Request, error: HTTPException) -> JSONResponse:
-    """What the framework raises by itself."""
     name, detail = _BY_STATUS.get(HTTPStatus(error.status_code), ("invalid-request", str(error.detail)))
     return problem(request, name, detail, headers=dict(error.headers or {}))
 

@@ -25,8 +25,10 @@ COLUMNS = tuple(dict.fromkeys((*evaluate.KEPT, *(name for names in BASELINES.val
 
 def compare(
     rows: pd.DataFrame, scored: pd.DataFrame, splits: Splits, kind: CalibrationKind, resamples: int
-) -> dict[Outcome, dict[str, Any]]:
+) -> dict[str, dict[str, Any]]:
     """Every baseline's `auc` and `pr_auc_over_base`, and how far the model's AUC lies above it, with its interval.
+
+    By outcome, and for the risk, by which people are ranked: it may tell less than either of its parts.
 
     Args:
         rows: :data:`COLUMNS` of every training row.
@@ -37,17 +39,16 @@ def compare(
     """
     said = {name: evaluate.out_of_fold(splits, _teller(rows, names), kind) for name, names in BASELINES.items()}
     return {
-        outcome: {name: _beside(scored, told, outcome, resamples) for name, told in said.items()}
-        for outcome in OUTCOMES
+        what: {name: _beside(scored, told, what, resamples) for name, told in said.items()} for what in evaluate.COLUMNS
     }
 
 
-def not_beaten(found: dict[Outcome, dict[str, Any]]) -> list[str]:
+def not_beaten(found: dict[str, dict[str, Any]]) -> list[str]:
     """In words, which baselines the model is not surely better than."""
     return [
-        f"For {outcome} the model is not surely better than {name}: the difference of their AUCs lies between "
+        f"For {what} the model is not surely better than {name}: the difference of their AUCs lies between "
         f"{above['low']:+.3f} and {above['high']:+.3f}."
-        for outcome, baselines in found.items()
+        for what, baselines in found.items()
         for name, one in baselines.items()
         if (above := one["auc_above"]) and above["low"] is not None and above["low"] <= 0
     ]
@@ -76,8 +77,8 @@ def _inputs(rows: pd.DataFrame, names: tuple[str, ...]) -> Vector:
     return inputs
 
 
-def _beside(scored: pd.DataFrame, told: pd.DataFrame, outcome: Outcome, resamples: int) -> dict[str, Any]:
-    model, baseline = (Foreseen.of(evaluate.on_the_grid(rows), *evaluate.COLUMNS[outcome]) for rows in (scored, told))
+def _beside(scored: pd.DataFrame, told: pd.DataFrame, what: str, resamples: int) -> dict[str, Any]:
+    model, baseline = (Foreseen.of(evaluate.on_the_grid(rows), *evaluate.COLUMNS[what]) for rows in (scored, told))
     if not 0 < model.label.sum() < len(model.label):
         return {"auc": None, "pr_auc_over_base": None, "auc_above": None}
     whole = np.ones(len(model.label))

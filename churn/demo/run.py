@@ -20,7 +20,7 @@ from churn.demo.announcement import announced, retract
 from churn.demo.door import make_secret_key, opened
 from churn.demo.end import End
 from churn.demo.environment import PORT_VARIABLES, own_kafka, variables
-from churn.demo.figures import NOTHING, Figures, closing, look
+from churn.demo.figures import NOTHING, Figures, closing, in_words, look
 from churn.demo.live_line import LiveLine
 from churn.demo.plan import Plan
 from churn.demo.programs import Programs
@@ -83,6 +83,7 @@ class Demo:
             figures, model = self._see(), _model_version(self._folder / "models")
         if self._plan.seconds is not None and self._end.elapsed_s >= self._plan.seconds and not figures.books.scores:
             self._say("The time was over before the first score: the model has to be made first.")
+        self._say(in_words(figures))
         return closing(figures, self._plan.mode, model, self._java, self._end.elapsed_s)
 
     def _tell(self, line: str) -> None:

@@ -20,11 +20,6 @@ from churn.settings import Settings
 from tests.api.conftest import NOBODY
 
 
-def test_importing_the_server_brings_no_spark() -> None:
-    check = "import api.server, sys; assert 'pyspark' not in sys.modules"
-    subprocess.run([sys.executable, "-c", check], check=True)
-
-
 def test_a_taken_port_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -64,6 +64,7 @@ def alerts_of(points: Sequence[Point], policy: AlertPolicy) -> list[int]:
     return raised
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(POINTS, POLICIES)
 def test_a_backtest_raises_what_the_policy_decides(points: list[Point], policy: AlertPolicy) -> None:

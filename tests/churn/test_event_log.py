@@ -225,6 +225,7 @@ def test_require_looks_at_the_ending_and_at_a_few_lines(tmp_path: Path) -> None:
         event_log.require(write(tmp_path / "late.json", late))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".json", ".json.gz", ".json.zst"])
 def test_a_log_that_is_one_array_is_told_and_takes_no_memory(tmp_path: Path, ending: str) -> None:
     array = b"[" + b",".join([event(START_MS + n) for n in range(300_000)]) + b"]"

@@ -14,6 +14,8 @@ from training.splits import Splits
 FOLDS, DATES = 5, 10
 COMPARED = ("recency only", "adverts only")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
@@ -64,6 +66,8 @@ def test_a_model_that_knows_less_is_told_so(found: dict[str, dict[str, dict[str,
     assert found["lapse"]["adverts only"]["auc_above"] == {"value": 0, "low": 0, "high": 0}
 
 
-def test_every_outcome_is_compared_with_every_baseline(found: dict[str, dict[str, dict[str, float]]]) -> None:
-    assert set(found) == set(OUTCOMES)
+def test_every_outcome_and_the_risk_are_compared_with_every_baseline(
+    found: dict[str, dict[str, dict[str, float]]],
+) -> None:
+    assert set(found) == {*OUTCOMES, "risk"}
     assert all(set(one) == set(COMPARED) for one in found.values())

@@ -100,6 +100,7 @@ def people() -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_users_on_both_sides_are_caught_by_shuffled_outcomes(people: pd.DataFrame) -> None:
     by_user = people["user_id"].str[1:].astype(int) % 4
     assert 0.3 < firewall.shuffled(people, [(by_user != fold, by_user == fold) for fold in range(4)]) < 0.7
@@ -119,6 +120,7 @@ def test_the_ids_of_users_take_little_memory_however_long_one_is() -> None:
     assert peak < rows * (len(NAMES) * 8 + 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leavers", [1, 2, 4])
 def test_few_leavers_are_no_sign_of_a_leak(leavers: int) -> None:
     for seed in range(2):

@@ -69,6 +69,7 @@ def test_rows_of_one_user_share_their_fate_in_a_perfect_model() -> None:
     assert together > 3 * alone
 
 
+@pytest.mark.slow
 @given(st.integers(0, 100))
 def test_an_interval_holds_its_own_value(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -79,6 +80,7 @@ def test_an_interval_holds_its_own_value(seed: int) -> None:
         assert found[name]["low"] <= found[name]["value"] <= found[name]["high"], name
 
 
+@pytest.mark.slow
 def test_an_interval_covers_the_truth_about_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "FIGURES", {"auc": metrics.auc})
     rng = np.random.default_rng(3)

@@ -57,6 +57,7 @@ def test_a_drawing_is_the_same_for_the_same_data() -> None:
     assert truth.calibration(views).svg == truth.calibration(views).svg
 
 
+@pytest.mark.slow
 def test_a_group_without_anybody_who_left_has_no_figures() -> None:
     rows = pd.DataFrame(
         {

@@ -99,6 +99,7 @@ def out_of_fold(leavers_are_cold: bool) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cold", [True, False])
 def test_a_report_is_made_even_when_all_who_leave_are_new(cold: bool) -> None:
     scored = out_of_fold(cold)

@@ -72,6 +72,7 @@ def test_what_is_left_out_is_said_in_a_sentence(changes: dict[int, int], words: 
     assert bool(said) == bool(words)
 
 
+@pytest.mark.slow
 def test_a_log_that_was_kept_every_day_loses_nothing(shared_data: Path) -> None:
     path = shared_data / "sparkify-synthetic-mini.json.zst"
     if not path.exists():

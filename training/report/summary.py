@@ -54,8 +54,8 @@ def baselines(metrics: Mapping[str, Any]) -> Table:
     """How far the model's AUC lies above that of each simple rule, on the same rows and resamples of users."""
     found = metrics["baselines"]
     names = list(found[OUTCOMES[0]])
-    rows = [(name, *(_told(found[outcome][name]["auc_above"], "{:+.3f}") for outcome in OUTCOMES)) for name in names]
-    return Table(("AUC of the model above", *OUTCOMES), tuple(rows))
+    rows = [(name, *(_told(one[name]["auc_above"], "{:+.3f}") for one in found.values())) for name in names]
+    return Table(("AUC of the model above", *found), tuple(rows))
 
 
 Bar = tuple[str, float, str]

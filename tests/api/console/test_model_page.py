@@ -75,7 +75,7 @@ MEMBERS: dict[str, Any] = {
     "beware": [f"For {HOSTILE} the model is not surely better."],
     "metrics": {
         "test": {"cancel": outcome(0.687), "lapse": outcome(0.788), "risk": outcome(0.675)},
-        "baselines": {each: {"level only": RULE, "base rate": RULE} for each in ("cancel", "lapse")},
+        "baselines": {each: {"level only": RULE, "base rate": RULE} for each in ("cancel", "lapse", "risk")},
     },
     "reliability": {"risk": [{"chance": 0.1, "rate": 0.12, "rows": 500}, {"chance": 0.5, "rate": 0.4, "rows": 500}]},
     "distribution": {
@@ -138,6 +138,9 @@ def test_the_card(page: Page) -> None:
     expect(short.get_by_role("row", name="Calibration error")).to_contain_text("2.0\u202f% 1.0 to 3.0\u202f%")
     expect(short.get_by_role("row", name="ECE of a perfect model what")).to_contain_text("0.4\u202f%")
     expect(short.locator(".beware")).to_contain_text(HOSTILE)
+    expect(page.locator("#baselines thead th")).to_have_text(
+        ["Rule", *(cell for what in ("cancel", "lapse", "risk") for cell in (f"AUC for {what}", "Above"))]
+    )
     expect(page.locator("#baselines").get_by_role("row", name="Level only")).to_contain_text("+0.100")
     expect(page.locator("#thresholds")).to_contain_text("at most 5 alerts a day per 1,000 active users")
     expect(page.locator("#made")).to_contain_text("logistic, spread 0.1")

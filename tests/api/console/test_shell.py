@@ -111,6 +111,15 @@ def test_whoever_follows_their_link_again_is_in_already(served: Any, visit: Visi
     assert served.client.get(link).status_code == 401  # for whoever is not in
 
 
+def test_where_there_is_nothing_people_get_a_page_and_programs_a_problem(served: Any) -> None:
+    page = served.client.get("/settings", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such page" in page.text
+    for accepted in ("*/*", "application/json"):
+        answer = served.client.get("/settings", headers={"Accept": accepted})
+        assert (answer.status_code, answer.json()["type"]) == (404, "urn:churn:problem:not-found")
+
+
 def test_what_is_wrong_is_told_in_our_own_words(served: Any) -> None:
     answer = served.client.patch("/v1/policy", json={"quiet_zone": "Mars/X"})
     assert answer.status_code == 422

@@ -75,7 +75,9 @@ def stopped_at(word: str, plan: Plan, var: Path) -> list[str]:
     figures = run(plan, Settings(var=var), stopping, say)
     assert time.monotonic() - began_s < 5
     assert (figures["events_sent"], figures["model_version"], figures["mode"]) == (0, "", plan.mode)
-    return said
+    *before, last = said
+    assert last == "Everything has ended: 0 events sent, 0 of them scored, 0 users, 0 alerts."
+    return before
 
 
 def test_a_signal_ends_the_survey_of_a_log(tmp_path: Path, log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,4 +171,4 @@ def test_a_demo_whose_time_is_over_before_the_first_score_says_so(tmp_path: Path
     said: list[str] = []
     figures = run(Plan(users=150, seconds=0.2), Settings(var=tmp_path / "var"), threading.Event(), said.append)
     assert figures["events_scored"] == 0
-    assert said[-1] == "The time was over before the first score: the model has to be made first."
+    assert said[-2] == "The time was over before the first score: the model has to be made first."
