@@ -13,7 +13,7 @@ from churn.marks import Kind, Mark, Marks
 from churn.scores import Score
 from churn.settings import DAY_MS
 from churn.view import UserScore, View
-from churn.view_records import point, user_score
+from churn.view_records import USER_FIELDS, user_score
 
 COLD_MS = 7 * DAY_MS
 """As in training's report: whoever is known for less is reported apart."""
@@ -71,10 +71,10 @@ class Risks:
         Raises:
             redis.RedisError: Redis does not serve.
         """
-        ranked, clock, *found = functions.call(self._view.redis, "churn_look_up", *user_ids)
+        fields = (len(USER_FIELDS), *USER_FIELDS)
+        ranked, clock, *found = functions.call(self._view.redis, "churn_look_up", *fields, *user_ids)
         users = [
-            user_score(user_id, _fields(score), features) if score else None
-            for user_id, (score, features, *_) in zip(user_ids, found, strict=True)
+            user_score(user_id, score, features) for user_id, (score, features, *_) in zip(user_ids, found, strict=True)
         ]
         return [
             None
@@ -113,5 +113,5 @@ def _fields(flat: list[str]) -> dict[str, str]:
 
 
 def _cold(score: Score, oldest: list[str]) -> bool:
-    known_since = point(oldest[0]).as_of if oldest else score.as_of
+    known_since = int(oldest[1]) if oldest else score.as_of
     return score.opened == 0 and score.as_of - known_since < COLD_MS

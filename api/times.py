@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -16,6 +17,7 @@ _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _UNITS = ((86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"))
 
 
+@lru_cache(maxsize=4096)  # what is told of a user, or of many at once, is mostly of the same few moments
 def rfc3339(time_ms: int) -> str:
     """A time in ms as RFC 3339 writes it, in UTC.
 

@@ -79,7 +79,7 @@ class Marks:
     def read(self, held: dict[str, str]) -> dict[Kind, Mark]:
         """Marks out of a hash; what has ended is left out."""
         found: dict[Kind, Mark] = {}
-        for kind in KINDS:
+        for kind in KINDS if held else ():
             until_ms = int(held.get(f"{kind}_until", 0))
             if until_ms > self._clock():
                 found[kind] = Mark(until_ms, int(held[f"{kind}_at"]), held[f"{kind}_by"], held[f"{kind}_note"])

@@ -16,6 +16,9 @@ from churn.settings import Kafka
 BOOTSTRAP_TIMEOUT_MS = 10_000
 """How long a program looks for its broker before it says that there is none."""
 
+METADATA_AGE_MS = 60_000
+"""How often a consumer looks whether a topic has got more partitions."""
+
 _STAMPED_BY_BROKER = {"message.timestamp.type": "LogAppendTime"}
 
 _IN_SYNC = "min.insync.replicas"
@@ -77,7 +80,14 @@ def consumer(kafka: Kafka, **options: Any) -> KafkaConsumer:
     Raises:
         ChurnError: no broker answers, or it does not let us in.
     """
-    return _opened(KafkaConsumer, kafka, bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS, enable_auto_commit=False, **options)
+    return _opened(
+        KafkaConsumer,
+        kafka,
+        bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+        enable_auto_commit=False,
+        metadata_max_age_ms=METADATA_AGE_MS,
+        **options,
+    )
 
 
 def _opened(kind: type[Any], kafka: Kafka, **options: Any) -> Any:

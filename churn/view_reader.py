@@ -8,7 +8,19 @@ from typing import cast
 import redis
 
 from churn.outcomes import AlertPolicy, Band
-from churn.view_records import Alert, Books, Moment, Point, UserScore, alert, moment, point, typed, user_score
+from churn.view_records import (
+    USER_FIELDS,
+    Alert,
+    Books,
+    Moment,
+    Point,
+    UserScore,
+    alert,
+    moment,
+    point,
+    typed,
+    user_score,
+)
 
 
 class ViewReader:
@@ -29,11 +41,11 @@ class ViewReader:
         """Several at once, in the order asked for."""
         pipe = self.redis.pipeline()  # one transaction: a score and its features are of one moment
         for user_id in user_ids:
-            pipe.hgetall(f"churn:user:{user_id}")
+            pipe.hmget(f"churn:user:{user_id}", USER_FIELDS)
             pipe.get(f"churn:features:{user_id}")
         found = pipe.execute()
         return [
-            user_score(user_id, score, features) if score else None
+            user_score(user_id, score, features)
             for user_id, score, features in zip(user_ids, found[::2], found[1::2], strict=True)
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, cast, get_type_hints
@@ -128,17 +128,6 @@ class Books:
     users: int = 0
 
 
-def user_score(user_id: str, found: Mapping[str, str], features: str | None) -> UserScore:
-    """A user's current score out of its hash and its features."""
-    record: dict[str, Any] = {**found, "user_id": user_id, "features": unpacked(features)}
-    return UserScore(
-        score=typed(Score, record),
-        band=cast(Band, found["band"]),
-        band_since=int(found["band_since"]),
-        published_ms=int(found["published_ms"]),
-    )
-
-
 def alert(found: Mapping[str, str]) -> Alert:
     """An alert out of its hash."""
     return cast("Alert", typed(Alert, {**found, "features": unpacked(found.get("features"))}))
@@ -163,12 +152,41 @@ _READERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 @cache
 def _readers(kind: Callable[..., Any]) -> dict[str, Callable[[str], Any]]:
     """What turns the text of each field of a dataclass into its type."""
-    return {name: _READERS.get(type_, lambda text: text) for name, type_ in get_type_hints(kind).items()}
+    return {name: _READERS.get(type_, _as_it_is) for name, type_ in get_type_hints(kind).items()}
 
 
 def typed(kind: Callable[..., Any], found: Mapping[str, Any]) -> Any:
     """A dataclass out of a hash; what it does not know is left out."""
     return kind(**{name: read(found[name]) for name, read in _readers(kind).items() if name in found})
+
+
+_SCORE = [(name, read) for name, read in _readers(Score).items() if name not in {"user_id", "features"}]
+USER_FIELDS = ("band", "band_since", "published_ms", *(name for name, _ in _SCORE))
+"""Of a user's hash, as :func:`user_score` takes them."""
+
+
+def user_score(user_id: str, values: Sequence[str | None], features: str | None) -> UserScore | None:
+    """A user's current score, None for somebody unknown.
+
+    A thousand at once are asked for, so names of fields neither travel nor are looked up.
+
+    Args:
+        user_id: whose it is.
+        values: those of :data:`USER_FIELDS`, in order.
+        features: as they are kept, packed.
+    """
+    band, since, published, *rest = values
+    if band is None or since is None or published is None:
+        return None
+    record: dict[str, Any] = {
+        name: read(text) for (name, read), text in zip(_SCORE, rest, strict=True) if text is not None
+    }
+    score = Score(user_id=user_id, features=unpacked(features), **record)
+    return UserScore(score, cast("Band", band), int(since), int(published))

@@ -32,8 +32,6 @@ Record = tuple[int, int, Score]
 
 FOLLOW_S = 1.0
 """How often it looks for another model or policy, and for alerts whose quiet hours are over, and gives its signs."""
-METADATA_AGE_MS = 60_000
-"""How often it looks whether the scores topic has got more partitions."""
 
 
 def connected(settings: Settings) -> KafkaConsumer:
@@ -47,7 +45,6 @@ def connected(settings: Settings) -> KafkaConsumer:
         # An offset that is not there any more is told: a topic that was made anew must not be passed over.
         auto_offset_reset="none",
         max_poll_records=settings.publish.max_poll_records,
-        metadata_max_age_ms=METADATA_AGE_MS,
     )
 
 

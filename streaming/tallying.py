@@ -34,8 +34,6 @@ IDLE_S = 0.25
 WRITE_S = 1.0
 BEHIND_S = 10
 """When it would take longer than this to catch up within the budget, it passes over what waits."""
-METADATA_AGE_MS = 60_000
-"""How often it looks whether a topic has got more partitions."""
 ANSWER_MS = 5000
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
 _END_S = 1.0
@@ -51,7 +49,6 @@ def connected(settings: Settings) -> KafkaConsumer:
         settings.kafka,
         auto_offset_reset="none",
         max_poll_records=AT_ONCE,
-        metadata_max_age_ms=METADATA_AGE_MS,
         fetch_min_bytes=64 << 10,
         fetch_max_wait_ms=500,
         max_partition_fetch_bytes=256 << 10,

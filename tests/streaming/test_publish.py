@@ -232,7 +232,7 @@ def test_a_partition_that_is_added_later_is_published_too(
     eventually: Callable[..., bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(publisher, "METADATA_AGE_MS", 300)
+    monkeypatch.setattr(topics, "METADATA_AGE_MS", 300)
     view = View.connect(servers.redis_url)
     with publishing(settings_for(tmp_path, kafka, servers.redis_url)):
         send(kafka, [SCORE])

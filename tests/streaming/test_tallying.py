@@ -436,7 +436,7 @@ def test_publish_counts_what_comes_in(
     kafka: Kafka, servers: Servers, redis_client: Any, tmp_path: Path, eventually: Callable[..., bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(tallying, "METADATA_AGE_MS", 300)
+    monkeypatch.setattr(topics, "METADATA_AGE_MS", 300)
     settings = settings_for(tmp_path, kafka, servers.redis_url)
     send(kafka, *[VALUE] * 5)
 

@@ -1,5 +1,5 @@
 // Marks a user, ends marks, and forgets a user, through the public API.
-import { Refused, ask, onSend, say } from "../ask.js";
+import { Refused, ask, attempt, onSend, say } from "../ask.js";
 import { renew } from "../live.js";
 import { said } from "../times.js";
 
@@ -41,21 +41,15 @@ function hours(form) {
 }
 
 // The buttons that end a mark come and go with the part that shows it.
-document.getElementById("live").addEventListener("click", async (event) => {
+document.getElementById("live").addEventListener("click", (event) => {
   const button = event.target.closest("button[data-end]");
   if (!button) return;
-  const output = mark.querySelector("output");
-  button.disabled = true;
-  try {
+  attempt(button, async () => {
     await ask("DELETE", `${at}/${button.dataset.end}`);
-    say(output, button.dataset.end === "snooze" ? "The snooze has ended." : "The acknowledgement has ended.");
     mark.elements.span.focus();
     await renew();
-  } catch (error) {
-    button.disabled = false;
-    if (!(error instanceof Refused)) throw error;
-    say(output, error.message, true);
-  }
+    return button.dataset.end === "snooze" ? "The snooze has ended." : "The acknowledgement has ended.";
+  }, (text, wrong) => say(mark.querySelector("output"), text, wrong));
 });
 
 const dialog = document.getElementById("forget");
