@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from api import functions
 from api.explainers import Explainers
@@ -53,8 +55,12 @@ def main_driver(reasons: list[Reason] | None) -> Driver | None:
     return max(raising, key=lambda reason: reason.difference).driver if raising else None
 
 
+AT_ONCE = 125
+"""Users asked of Redis in one round trip."""
+
+
 class Risks:
-    """Looks up many users in one round trip.
+    """Looks up many users.
 
     Args:
         view: to be read.
@@ -71,8 +77,18 @@ class Risks:
         Raises:
             redis.RedisError: Redis does not serve.
         """
-        fields = (len(USER_FIELDS), *USER_FIELDS)
-        ranked, clock, *found = functions.call(self._view.redis, "churn_look_up", *fields, *user_ids)
+        parts = [user_ids[at : at + AT_ONCE] for at in range(0, len(user_ids), AT_ONCE)]
+        if len(parts) == 1:
+            return self._told(user_ids, self._found(user_ids))
+        with ThreadPoolExecutor(1) as ahead:  # Redis finds the next ones while these are explained
+            found = ahead.map(self._found, parts)
+            return [risk for part, some in zip(parts, found, strict=True) for risk in self._told(part, some)]
+
+    def _found(self, user_ids: Sequence[str]) -> list[Any]:
+        return functions.call(self._view.redis, "churn_look_up", len(USER_FIELDS), *USER_FIELDS, *user_ids)  # type: ignore[no-any-return]
+
+    def _told(self, user_ids: Sequence[str], answer: list[Any]) -> list[Risk | None]:
+        ranked, clock, *found = answer
         users = [
             user_score(user_id, score, features) for user_id, (score, features, *_) in zip(user_ids, found, strict=True)
         ]

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from api.risks import AT_ONCE
 from churn.settings import DAY_MS
 
 pytestmark = pytest.mark.servers
@@ -161,6 +162,19 @@ class TestMany:
         assert [user["user_id"] for user in answer.json()["users"]] == ["8", "7", "8"]
         assert answer.json()["unknown"] == ["nobody"]
         assert answer.json()["users"][1] == get("/v1/users/7/risk").json()
+
+    def test_a_thousand_are_asked_of_redis_in_parts_and_told_as_one(
+        self, filled: Any, served: Any, get: Any, scored: Any
+    ) -> None:
+        known = [f"u{number}" for number in range(2 * AT_ONCE + 3)]
+        filled.add(*(scored(user, {"adverts_14d": float(place)}) for place, user in enumerate(known)))
+        asked = [each for user in known for each in (user, f"no {user}")]
+        found = served.client.post("/v1/users/risk", json={"user_ids": asked}).json()
+        assert [user["user_id"] for user in found["users"]] == known
+        assert found["unknown"] == asked[1::2]
+        assert sorted(user["rank"] for user in found["users"]) == list(range(1, len(known) + 1))
+        assert found["users"][-1] == get(f"/v1/users/{known[-1]}/risk").json()
+        assert found["users"][-1]["reasons"]
 
     @pytest.mark.parametrize(
         "body",
