@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -70,9 +71,11 @@ def page(context: Context, filters: Filters, before: int | None, limit: int) -> 
     """Some alerts, and the place of the last one that was looked at; None at the end."""
     found: list[dict[str, Any]] = []
     horizon_days = context.view.horizon_days()
+    view, user_id = context.view, filters.user_id
+    look = view.alert_ids if user_id is None else partial(view.alert_ids_of, user_id)
     for _ in range(LOOKED_AT // CHUNK):
-        places = dict(context.view.alert_ids(before, CHUNK))
-        for alert in context.alert_words.told(context.view.alerts_of(list(places)), horizon_days):
+        places = dict(look(before, CHUNK))
+        for alert in context.alert_words.told(view.alerts_of(list(places)), horizon_days):
             if filters.fits(alert):
                 found.append(alert)
                 if len(found) == limit:

@@ -1,4 +1,5 @@
--- All that is known of users now, of one moment and in one answer: a thousand users are five thousand commands less.
+-- All that is known of users now, in one answer: a hundred users are five hundred commands less. What is told of a user
+-- is of one moment.
 
 -- ARGV: how many fields of the score, their names, ids of users. Returns how many are ranked, the event clock, and of
 -- each user: the values of those fields, the packed features, the place in the ranking, the hash of the marks, the oldest

@@ -108,7 +108,7 @@ def install(app: FastAPI, no_page: Callable[[Request], Response]) -> None:
 
     def not_there_or_not_so(request: Request, error: HTTPException) -> Response:
         """What the framework raises by itself."""
-        is_browser = "text/html" in request.headers.get("accept", "")
+        is_browser = request.headers.get("accept", "").startswith("text/html")
         if error.status_code == HTTPStatus.NOT_FOUND and is_browser:
             return no_page(request)
         return _http(request, error)
@@ -139,18 +139,27 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     return problem(request, "invalid-request", detail, parameters=parameters)
 
 
+_FAULTS, _NAME = 20, 64
+"""Faults that are told of one request, and characters of the name of a part."""
+
+
 def refused(error: RequestValidationError) -> tuple[str, list[dict[str, str]]]:
-    """What of a request is not right: in one sentence, and by parameter."""
+    """What of a request is not right: in one sentence, and by parameter. Of many faults the first ones."""
+    errors = error.errors()
     found = [
         {"parameter": _where(entry["loc"]), "reason": str(entry["msg"]).removeprefix("Value error, ")}
-        for entry in error.errors()
+        for entry in errors[:_FAULTS]
     ]
-    return "; ".join(f"{entry['parameter']}: {entry['reason']}" for entry in found) + ".", found
+    told = [f"{entry['parameter']}: {entry['reason']}" for entry in found]
+    if more := len(errors) - len(found):
+        told.append(f"and {more:,} more")
+    return "; ".join(told) + ".", found
 
 
 def _where(place: tuple[str | int, ...]) -> str:
     """Without whether it is in the path, the query or the body: the name says it."""
-    return ".".join(str(part) for part in place[1:]) or str(place[0])
+    name = ".".join(str(part) for part in place[1:]) or str(place[0])
+    return name if len(name) <= _NAME else f"{name[:_NAME]}…"
 
 
 def _no_redis(request: Request, error: redis.RedisError) -> JSONResponse:

@@ -80,9 +80,12 @@ class Risks:
         parts = [user_ids[at : at + AT_ONCE] for at in range(0, len(user_ids), AT_ONCE)]
         if len(parts) == 1:
             return self._told(user_ids, self._found(user_ids))
-        with ThreadPoolExecutor(1) as ahead:  # Redis finds the next ones while these are explained
+        ahead = ThreadPoolExecutor(1)  # Redis finds the next ones while these are explained
+        try:
             found = ahead.map(self._found, parts)
             return [risk for part, some in zip(parts, found, strict=True) for risk in self._told(part, some)]
+        finally:
+            ahead.shutdown(wait=False, cancel_futures=True)  # where Redis hangs, one wait is enough
 
     def _found(self, user_ids: Sequence[str]) -> list[Any]:
         return functions.call(self._view.redis, "churn_look_up", len(USER_FIELDS), *USER_FIELDS, *user_ids)  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated
 from urllib.parse import parse_qs
@@ -36,11 +37,15 @@ async def sign_in_page(
     """The form; or, by a link, the session itself. `next` is the page that somebody wanted to see."""
     if link is None:
         return _door(wanted)
-    session = await run_in_threadpool(context.sessions.follow, link)
+    try:
+        session = await run_in_threadpool(context.sessions.follow, link)
+        # Whoever follows their link again is in already.
+        key_id = None if session else await run_in_threadpool(context.sessions.key_of, request.cookies.get(COOKIE, ""))
+    except redis.RedisError as error:
+        return _no_redis(wanted, error)
+    if key_id is not None:
+        return RedirectResponse(_own_page(wanted), 303)
     if session is None:
-        key_id = await run_in_threadpool(context.sessions.key_of, request.cookies.get(COOKIE, ""))
-        if key_id is not None:  # whoever follows their link again is in already
-            return RedirectResponse(_own_page(wanted), 303)
         return _door(wanted, "The link has been used, or is too old. Ask for another one, or sign in with a key.", 401)
     # Not a redirect: on one that began at another site, such as a mail, a strict cookie would not be sent along.
     html = rendered("sign_in.html", begun=True, problem="", wanted=_own_page(wanted))
@@ -56,7 +61,10 @@ async def sign_in(request: Request, context: Wired) -> Response:
     try:
         found = await context.callers.ask(Claim(key, session=False))
     except redis.RedisError as error:
-        return _door(wanted, reason(error), 503)
+        return _no_redis(wanted, error)
+    if found.verdict == "limited":
+        wait_s = math.ceil(found.wait_ms / 1000)
+        return _door(wanted, f"This key asks too often. Try again in {wait_s} s.", 429, wait_s)
     if found.verdict != "admitted" or not found.may("read"):
         return _door(wanted, "That is no key that may read here. It may have been revoked, or have expired.", 401)
     session = await run_in_threadpool(context.sessions.begin, found.key_id)
@@ -67,14 +75,21 @@ async def sign_in(request: Request, context: Wired) -> Response:
 async def sign_out(request: Request, context: Wired) -> Response:
     """Ends the session."""
     require_same_origin(request)
-    await run_in_threadpool(context.sessions.end, request.cookies.get(COOKIE, ""))
+    try:
+        await run_in_threadpool(context.sessions.end, request.cookies.get(COOKIE, ""))
+    except redis.RedisError as error:
+        return _no_redis("/", error)
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(COOKIE)
     return answer
 
 
-def _door(wanted: str, problem: str = "", status: int = 200) -> Response:
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+def _no_redis(wanted: str, error: redis.RedisError) -> Response:
+    return _door(wanted, reason(error), 503, RETRY_AFTER_S)
+
+
+def _door(wanted: str, problem: str = "", status: int = 200, wait_s: int | None = None) -> Response:
+    headers = None if wait_s is None else {"Retry-After": str(wait_s)}
     html = rendered("sign_in.html", begun=False, problem=problem, wanted=_own_page(wanted))
     return HTMLResponse(html, status, headers)
 

@@ -40,7 +40,8 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name[:64]} is no time zone; one is written as Europe/Berlin") from None
+        shown = name[:64].encode(errors="replace").decode()  # half a character could not be told on
+        raise ValueError(f"{shown} is no time zone; one is written as Europe/Berlin") from None
     return name
 
 

@@ -108,6 +108,15 @@ class ViewReader:
         found = self.redis.zrevrangebyscore("churn:alerts", highest, "-inf", start=0, num=limit, withscores=True)
         return [(alert_id, int(place)) for alert_id, place in cast("list[tuple[str, float]]", found)]
 
+    def alert_ids_of(self, user_id: str, before: int | None, limit: int) -> list[tuple[str, int]]:
+        """The same of one user."""
+        ids = cast("list[str]", self.redis.lrange(f"churn:alerts:of:{user_id}", 0, -1))
+        places = self.redis.zmscore("churn:alerts", ids) if ids else []
+        # One that waits has no place yet.
+        found = [(alert_id, int(place)) for alert_id, place in zip(ids, places, strict=True) if place is not None]
+        found.sort(key=lambda each: -each[1])
+        return [each for each in found if before is None or each[1] < before][:limit]
+
     def alert_ids_after(self, after: int, limit: int) -> list[tuple[str, int]]:
         """The same, oldest first, from behind a place on."""
         found = self.redis.zrangebyscore("churn:alerts", f"({after}", "+inf", start=0, num=limit, withscores=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from api.alert_answers import percent
 from api.console.alerting_webhooks import name_of
@@ -49,13 +48,7 @@ def alerts_of(context: Context, user_id: str) -> list[view.Alert]:
     Raises:
         redis.RedisError: Redis does not serve.
     """
-    client = context.view.redis
-    ids = cast("list[str]", client.lrange(f"churn:alerts:of:{user_id}", -_READ, -1))
-    if not ids:
-        return []
-    places = client.zmscore("churn:alerts", ids)
-    shown = [alert_id for alert_id, place in zip(ids, places, strict=True) if place is not None]  # others wait
-    return context.view.alerts_of(shown[::-1])
+    return context.view.alerts_of([alert_id for alert_id, _ in context.view.alert_ids_of(user_id, None, _READ)])
 
 
 def alert_lines(context: Context, alerts: list[view.Alert], clock_ms: int | None, days: int | None) -> list[AlertLine]:

@@ -179,6 +179,21 @@ class TestSessions:
         assert answer.status_code == 401
         assert "set-cookie" not in answer.headers
 
+    def test_a_key_that_asks_too_often_is_told_so(self, served: Any, browser: Any) -> None:
+        token = served.key("read", per_second=1)["Authorization"].removeprefix("Bearer ")
+        answers = [browser.post("/sign-in", data={"key": token}) for _ in range(5)]
+        assert {each.status_code for each in answers} == {303, 429}
+        assert "This key asks too often. Try again in 1 s." in answers[-1].text
+        assert answers[-1].headers["retry-after"] == "1"
+
+    def test_without_redis_the_door_says_so(self, unreachable: Any) -> None:
+        own = {"Sec-Fetch-Site": "same-origin"}
+        with httpx.Client(base_url=unreachable.client.base_url, headers=own, cookies={"churn_session": "x"}) as browser:
+            for answer in (browser.get("/sign-in?link=x"), browser.post("/sign-out")):
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+                assert answer.headers["content-type"].startswith("text/html")
+                assert "Redis cannot be reached." in answer.text
+
     def test_not_by_a_key_that_may_not_read(self, served: Any, browser: Any) -> None:
         assert self._sign_in(browser, served, "events").status_code == 401
 

@@ -13,11 +13,12 @@ import httpx
 import pytest
 import redis
 
-from api import alert_answers, alert_feed, alert_stream, listeners, server_sent
+from api import alert_answers, alert_feed, alert_stream, alerts, listeners, server_sent
 from api.alert_answers import AlertWords
 from api.alert_feed import AlertFeed
 from api.listeners import Listener
 from api.passes import Pass
+from api.times import parsed
 from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
 
@@ -120,6 +121,24 @@ def test_newest_first_in_pages(filled: Any, get: Any, score: Any) -> None:
         if following is None:
             break
     assert found == users[::-1]
+
+
+def test_those_of_one_user_are_found_however_many_others_there_are(
+    filled: Any, get: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "CHUNK", 2)
+    monkeypatch.setattr(alerts, "LOOKED_AT", 6)
+    days = [score().as_of + day * 20 * DAY_MS for day in range(3)]
+    for version, day in enumerate(days):
+        times = {"as_of": day, "last_event": day}
+        filled.add(score("7", version=2 * version, **times), score("7", version=2 * version + 1, p_cancel=0.6, **times))
+    rise(filled, score, *(f"u{number}" for number in range(9)))
+    page = get("/v1/alerts", params={"user_id": "7", "limit": 2}).json()
+    rest = get("/v1/alerts", params={"user_id": "7", "cursor": page["next"]}).json()
+    found = [*page["alerts"], *rest["alerts"]]
+    assert [alert["user_id"] for alert in found] == ["7"] * 3
+    assert [parsed(alert["as_of"]) for alert in found] == days[::-1]
+    assert (rest["next"], listed(get, user_id="nobody")) == (None, [])
 
 
 def test_filters(filled: Any, get: Any, score: Any, scored: Any) -> None:

@@ -28,6 +28,29 @@ def test_a_bundle_that_comes_later_is_found_after_ten_seconds(tmp_path: Path) ->
     assert held.of("m1") is found
 
 
+def test_those_that_are_asked_for_stay_and_missing_ones_take_nobodys_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+
+    def load(models: Path, version: str) -> str:
+        loads.append(version)
+        if version.startswith("gone"):
+            raise ChurnError("It is not there.", "Wait.")
+        return version
+
+    monkeypatch.setattr(explainers.bundle, "load", load)
+    monkeypatch.setattr(explainers, "Explainer", lambda found: found)
+    held = Explainers(tmp_path, Wall())
+    for number in range(20):
+        assert held.of("current") == "current"
+        assert held.of(f"old{number}") == f"old{number}"
+        assert held.of(f"gone{number}") is None
+    assert held.of("gone3") is None
+    assert loads.count("current") == 1
+    assert loads.count("gone3") == 1
+
+
 def test_one_that_is_missing_is_looked_for_once_in_ten_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 

@@ -105,6 +105,13 @@ class TestChoosing:
         if changes.keys() != {"speed"}:
             assert served.client.post("/v1/policies/backtest", json=changes).status_code == 422
 
+    @pytest.mark.parametrize(("method", "path"), [("PATCH", "/v1/policy"), ("POST", "/v1/policies/backtest")])
+    def test_half_a_character_is_no_time_zone(self, served: Any, method: str, path: str) -> None:
+        body = rb'{"quiet_from": "22:00", "quiet_until": "07:00", "quiet_zone": "\ud800"}'
+        answer = served.client.request(method, path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
+        assert answer.json()["detail"] == "quiet_zone: ? is no time zone; one is written as Europe/Berlin."
+
     def test_a_threshold_that_is_taken_back_is_the_cards_again(
         self, filled: Any, served: Any, get: Any, publisher: Thresholds, small_models: Any
     ) -> None:

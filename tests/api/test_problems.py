@@ -34,6 +34,14 @@ def test_a_redis_that_hangs_is_given_up_soon(serve_on: Any) -> None:
     assert "in time" in answer.json()["detail"]
 
 
+def test_many_faults_are_not_all_told(served: Any) -> None:
+    answer = served.client.post("/v1/what-if", json={"x" * 1000 + str(number): 1 for number in range(50)})
+    assert answer.status_code == 422
+    assert len(answer.json()["parameters"]) == 20
+    assert answer.json()["detail"].endswith("; and 31 more.")
+    assert len(answer.content) < 6000
+
+
 def test_a_connection_that_redis_closed_is_not_the_readers_concern(filled: Any, get: Any) -> None:
     assert get("/v1/users").status_code == 200
     filled.view.redis.client_kill_filter(_type="normal", skipme=True)

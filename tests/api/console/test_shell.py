@@ -115,7 +115,7 @@ def test_where_there_is_nothing_people_get_a_page_and_programs_a_problem(served:
     page = served.client.get("/settings", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "There is no such page" in page.text
-    for accepted in ("*/*", "application/json"):
+    for accepted in ("*/*", "application/json", "application/json, text/html;q=0.1"):
         answer = served.client.get("/settings", headers={"Accept": accepted})
         assert (answer.status_code, answer.json()["type"]) == (404, "urn:churn:problem:not-found")
 

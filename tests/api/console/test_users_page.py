@@ -99,6 +99,13 @@ def test_a_whole_id_leads_straight_to_the_user(filled: Any, get: Any, score: Any
     assert get("/users", params={"q": user_id, "fragment": 1}).status_code == 200
 
 
+def test_an_id_that_is_a_step_in_the_path_leads_nowhere_else(filled: Any, get: Any, score: Any) -> None:
+    filled.add(score(".."))
+    answer = get("/users", params={"q": ".."})
+    assert answer.status_code == 200
+    assert "<bdi>..</bdi>" in answer.text
+
+
 def test_a_part_of_an_id_lists_who_has_it(filled: Any, get: Any, score: Any) -> None:
     filled.add(score("1045"), score("104", p_cancel=0.4), score("2104x", p_cancel=0.6), score("9", level="free"))
     assert ids(get("/users?q=04").text) == ["2104x", "104", "1045"]
