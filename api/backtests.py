@@ -84,8 +84,7 @@ def backtest_policy(context: Wired, changes: PolicyChanges) -> Backtest:
 
 def _tried(context: Context, changes: PolicyChanges) -> Backtest:
     policy = policy_with(context, changes)
-    horizon_ms = (context.view.horizon_days() or 14) * DAY_MS
-    found = backtest(past_points(context, USERS), policy, horizon_ms, context.view.clock() or 0)
+    found = backtest(past_points(context, USERS), policy, horizon_ms(context), context.view.clock() or 0)
     return Backtest(medium=policy.medium, high=policy.high, of_users=context.view.books().users, **told(found))
 
 
@@ -107,6 +106,11 @@ def policy_with(context: Context, changes: PolicyChanges) -> AlertPolicy:
     if policy.medium > policy.high:
         raise ProblemError("invalid-request", "medium: The medium band would begin above the high one.")
     return policy
+
+
+def horizon_ms(context: Context) -> int:
+    """How far the model in use looks ahead; while nobody has said so, as far as one does by default."""
+    return (context.view.horizon_days() or context.settings.labels.horizon_days) * DAY_MS
 
 
 def past_points(context: Context, users: int) -> Iterator[Sequence[Point]]:

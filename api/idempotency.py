@@ -52,7 +52,6 @@ class Idempotency:
         Raises:
             ProblemError: the first one is under way still, or was another request, or there are too many.
         """
-        self._count(caller)
         place = f"churn:idempotency:{caller}:{hashlib.sha256(key.encode()).hexdigest()}"
         wanted = hashlib.sha256(request).hexdigest()
         begun = json.dumps({"request": wanted, "answer": None})
@@ -60,6 +59,7 @@ class Idempotency:
         if before is not None:
             return self._again(json.loads(before), wanted), True
         try:
+            self._count(caller)
             answer = work()
         except BaseException:
             self._redis.delete(place)

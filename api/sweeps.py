@@ -11,14 +11,13 @@ from api import examples_backtest
 from api.access import needs
 from api.answers import answers
 from api.backtest import Outcome, Past
-from api.backtests import COARSE, one_at_a_time, past_points, policy_with, told
+from api.backtests import COARSE, horizon_ms, one_at_a_time, past_points, policy_with, told
 from api.context import Context, Wired
 from api.intervals import wilson
 from api.policies import PolicyChanges
 from api.problems import ProblemError
 from api.sweep import MOST_THRESHOLDS, spread, swept
 from churn.outcomes import AlertPolicy
-from churn.settings import DAY_MS
 
 router = APIRouter(prefix="/v1/policies", tags=["policy"], dependencies=[needs("read")])
 
@@ -81,12 +80,11 @@ def sweep(context: Context, wanted: SweepWanted) -> Sweep:
     if chosen and chosen[0] < policy.medium:
         detail = f"thresholds: The medium band begins at {policy.medium:g}; the high one cannot begin below it."
         raise ProblemError("invalid-request", detail)
-    horizon_ms = (context.view.horizon_days() or 14) * DAY_MS
     held = list(past_points(context, USERS))
     pasts = [Past.of(points) for points in held if points]
     of_users = context.view.books().users
     thresholds = chosen or spread(pasts, policy)
-    outcomes = swept(pasts, policy, thresholds, horizon_ms, context.view.clock() or 0)
+    outcomes = swept(pasts, policy, thresholds, horizon_ms(context), context.view.clock() or 0)
     return _answer(policy, thresholds, outcomes, len(held), max(of_users, len(held)))
 
 

@@ -198,12 +198,15 @@ def partitions(kafka: Kafka, topic: str) -> int:
     """How many partitions a topic has. Of a topic just made, a broker of several may not know yet: it is waited for.
 
     Raises:
-        ChurnError: no broker answers.
-        KafkaTimeoutError: there is no such topic.
+        ChurnError: no broker answers, or it knows no such topic.
     """
     admin = connect(kafka)
     try:
         admin.wait_for_topics([topic])
         return len(admin.describe_topics([topic])[0]["partitions"])
+    except KafkaError as error:
+        raise ChurnError(
+            f"Kafka does not know the topic {topic} ({type(error).__name__}).", "Start `churn stream`, which makes it."
+        ) from None
     finally:
         admin.close()
