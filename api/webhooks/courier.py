@@ -133,7 +133,8 @@ class Courier:
         await FUNCTIONS.call_async(
             self._redis, "churn_attempted", delivery_id, self._id, noted, state, self._clock(), due_ms, kept_s
         )
-        await self._note_health(endpoint, answer)
+        if not answer.delivered:
+            await self._note_failure(endpoint, answer.status == GONE)
 
     def _signing(self, endpoint: Endpoint, now_ms: int) -> list[str]:
         """The secrets, decrypted once for as long as they are the same."""
@@ -153,26 +154,14 @@ class Courier:
             return "dead", ""
         return "waiting", now_ms + round(wait_s * 1000)
 
-    async def _note_health(self, endpoint: Endpoint, answer: Answer) -> None:
-        """Since when it fails, and whether that is too long."""
-        now_ms = self._clock()
-        if answer.delivered:
-            if endpoint.failing_since_ms is not None:
-                await self._change_failing(None)
-        elif answer.status == GONE:
-            await self._switch_off(endpoint, "it answered that it is gone (410)")
-        elif endpoint.failing_since_ms is None:
-            await self._change_failing(now_ms)
-        elif now_ms - endpoint.failing_since_ms >= schedule.FAILING_S * 1000:
-            await self._switch_off(endpoint, "it has failed for five days")
+    async def _note_failure(self, endpoint: Endpoint, gone: bool) -> None:
+        """Whether it has failed for too long; of several attempts that find so at once, one switches it off and tells.
 
-    async def _switch_off(self, endpoint: Endpoint, why: str) -> None:
-        """Of several attempts that see it fail at once, one does it and tells."""
-        if not await FUNCTIONS.call_async(self._redis, "churn_switch_off", self._id, json.dumps(why)):
-            return
-        log.warning("a webhook endpoint was switched off", endpoint=self._id, why=why)
-        await asyncio.to_thread(self._switched_off, endpoint, why)
-
-    async def _change_failing(self, since_ms: int | None) -> None:
-        changes = ("failing_since_ms", json.dumps(since_ms))
-        await FUNCTIONS.call_async(self._redis, "churn_change_endpoint", self._id, *changes)
+        Redis decides: since the attempt began another may have been delivered, or somebody may have given a new URL.
+        """
+        why = "it answered that it is gone (410)" if gone else "it has failed for five days"
+        allowed_ms = 0 if gone else schedule.FAILING_S * 1000
+        tried, told = json.dumps(endpoint.url), json.dumps(why)
+        if await FUNCTIONS.call_async(self._redis, "churn_failed", self._id, tried, self._clock(), allowed_ms, told):
+            log.warning("a webhook endpoint was switched off", endpoint=self._id, why=why)
+            await asyncio.to_thread(self._switched_off, endpoint, why)

@@ -149,6 +149,8 @@ def change_endpoint(context: Wired, asking: Asking, endpoint_id: str, changes: E
     fields.pop("filter", None)
     if "types" in fields:
         fields["types"] = tuple(fields["types"])
+    if changes.url not in (None, endpoint.url):
+        fields["failing_since_ms"] = None  # the new one has not failed yet
     if changes.state is not None:
         fields |= {"disabled_for": "" if changes.state == "enabled" else "by hand", "failing_since_ms": None}
     try:

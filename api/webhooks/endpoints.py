@@ -43,8 +43,12 @@ class Wanted:
     least_rise: float = 0.0
 
     def fits(self, alert: dict[str, Any]) -> bool:
-        """Whether an alert is told, by the members of an `api.alert_answers.Alert`."""
-        chosen = (("band", self.bands), ("driver", self.drivers), ("level", self.levels), ("kind", self.kinds))
+        """Whether an alert is told, by the members of an `api.alert_answers.Alert`.
+
+        One whose driver is not known, because it has no reasons, may be of any: better told than lost.
+        """
+        drivers = () if alert["reasons"] is None else self.drivers
+        chosen = (("band", self.bands), ("driver", drivers), ("level", self.levels), ("kind", self.kinds))
         return all(not some or alert[name] in some for name, some in chosen) and alert["rise"] >= self.least_rise
 
 

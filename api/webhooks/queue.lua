@@ -72,9 +72,20 @@ redis.register_function('churn_claim', function(_, args)
   return found
 end)
 
+-- A success ends an endpoint's failing, whatever was known of it when the attempt began.
+local function end_failing(endpoint)
+  local key = 'churn:endpoint:' .. endpoint
+  if tonumber(redis.call('HGET', key, 'failing_since_ms') or '') then
+    redis.call('HSET', key, 'failing_since_ms', 'null')
+  end
+end
+
 -- ARGV: id, endpoint, the attempt as JSON, the state that it leads to, wall clock in ms, when it is due again (empty:
--- not at all), seconds that it is kept. Nothing for one that was erased meanwhile.
+-- not at all), seconds that it is kept. Nothing is noted of one that was erased meanwhile.
 redis.register_function('churn_attempted', function(_, args)
+  if args[4] == 'delivered' then
+    end_failing(args[2])
+  end
   local key = 'churn:delivery:' .. args[1]
   if redis.call('EXISTS', key) == 0 then
     return 0
@@ -136,12 +147,23 @@ redis.register_function('churn_change_endpoint', function(_, args)
   return 1
 end)
 
--- ARGV: id of an endpoint, and why, as JSON. 1 for the one that switches it off, 0 for whoever comes later.
-redis.register_function('churn_switch_off', function(_, args)
-  local key = 'churn:endpoint:' .. args[1]
-  if redis.call('HGET', key, 'state') ~= '"enabled"' then
+-- ARGV: id of an endpoint, the URL that was tried, as JSON, wall clock in ms, for how many ms it may fail (0: not even
+-- once), and what it is switched off for, as JSON. 1 for the failure that switches it off, else 0. It is judged as it is
+-- now: a URL that was given while the attempt ran has not failed.
+redis.register_function('churn_failed', function(_, args)
+  local key, now, allowed = 'churn:endpoint:' .. args[1], tonumber(args[3]), tonumber(args[4])
+  local state, url, failing = unpack(redis.call('HMGET', key, 'state', 'url', 'failing_since_ms'))
+  if state ~= '"enabled"' or url ~= args[2] then
     return 0
   end
-  redis.call('HSET', key, 'state', '"disabled"', 'disabled_for', args[2])
-  return 1
+  local since = tonumber(failing)
+  local lasted = since and math.max(0, now - since) or 0
+  if lasted >= allowed then
+    redis.call('HSET', key, 'state', '"disabled"', 'disabled_for', args[5])
+    return 1
+  end
+  if not since then
+    redis.call('HSET', key, 'failing_since_ms', args[3])
+  end
+  return 0
 end)
