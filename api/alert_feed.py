@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,14 +25,29 @@ CHANNEL = "churn:alerted"
 LOOK_S = 5.0
 """How often it looks without having been told: what is published while a connection breaks is lost."""
 RETRY_S = 1.0
-AT_ONCE = 500
+AT_ONCE = 100
+"""Alerts that are told before others get a turn, who read them: far fewer than a listener may be behind."""
+TURN_S = 0.05
+TURNS = 40
+"""How often, and for how long each, one burst waits for whoever has no room; after that they are dropped."""
 
 READERS = 4
 """Threads at a time that read for listeners: requests need the others, first of all to find out who asks."""
-GAP = b'event: gap\ndata: {"detail":"Some alerts were missed; GET /v1/alerts has them."}\n\n'
+_GAP = b'{"detail":"Some alerts were missed; GET /v1/alerts has them."}'
+_PLACE = re.compile(r"place_([0-9]{1,19})")
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
+
+
+def here(place: int) -> bytes:
+    """Where a listener stands: without data it is no event, but the id counts as the last one that was received."""
+    return b"id: place_%d\n\n" % place
+
+
+def gap(place: int) -> bytes:
+    """That some alerts are not told, and behind which place it goes on."""
+    return event(f"place_{place}", _GAP, "gap")
 
 
 class AlertFeed:
@@ -97,6 +113,14 @@ class AlertFeed:
         for listener in self._listeners:
             listener.end()
 
+    def place_of(self, event_id: str) -> int | None:
+        """Where a listener stands that has received an event; None if that is not known, or not any more. Blocks."""
+        found = _PLACE.fullmatch(event_id)
+        if found is None:
+            return self._view.alert_place(event_id)
+        place = int(found[1])
+        return place if place <= self._view.last_alert_place() else None  # else Redis has lost alerts
+
     def between(self, after: int, until: int) -> list[bytes]:
         """Alerts behind a place and up to another as events, oldest first. Blocks."""
         most = max(0, until - after)  # places go up by one, with holes where an alert was erased
@@ -116,7 +140,7 @@ class AlertFeed:
             return self._events(list(places)), max(places.values()), len(places) == AT_ONCE
         last = self._view.last_alert_place()
         # Redis has lost alerts, and counts anew from a smaller place: waiting for a larger one nobody would be told.
-        return ([GAP] if last < self._place else []), min(last, self._place), False
+        return ([gap(last)] if last < self._place else []), min(last, self._place), False
 
     async def _run(self) -> None:
         while True:
@@ -141,11 +165,15 @@ class AlertFeed:
             await client.aclose()
 
     async def _tell_new(self) -> None:
-        more = True
+        more, turns = True, TURNS
         while more:
             events, self._place, more = await asyncio.to_thread(self._new)
             for each in events:
                 self._tell(each)
+            # Who reads is not to be dropped by a burst, and who does not is not to hold up the others for long.
+            while more and turns and not all(each.has_room(AT_ONCE) for each in self._listeners):
+                turns -= 1
+                await asyncio.sleep(TURN_S)
 
     def _tell(self, each: bytes) -> None:
         for listener in [one for one in self._listeners if not one.tell(each)]:

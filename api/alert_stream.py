@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from api import examples, server_sent
 from api.access import Asking, needs
-from api.alert_feed import GAP
+from api.alert_feed import gap, here
 from api.answers import answers
 from api.context import Context, Wired
 from api.passes import Pass
@@ -33,7 +33,7 @@ async def alert_stream(
     last_event_id: Annotated[str | None, Header(max_length=64, description="the last event that was received")] = None,
 ) -> StreamingResponse:
     """Alerts as they are raised."""
-    begin = None if last_event_id is None else await context.feed.read(context.view.alert_place, last_event_id)
+    begin = None if last_event_id is None else await context.feed.read(context.feed.place_of, last_event_id)
     held = server_sent.pass_of(request, asking)
     return server_sent.answer(context, asking, _events(context, held, begin, missed=last_event_id is not None))
 
@@ -41,10 +41,9 @@ async def alert_stream(
 async def _events(context: Context, held: Pass, begin: int | None, missed: bool) -> AsyncIterator[bytes]:
     yield server_sent.RETRY
     async with context.feed.listening() as (listener, place):
+        after = place if begin is None else max(begin, place - RESUMED)
+        yield gap(after) if missed and after != begin else here(after)  # who then gets nothing resumes all the same
         if missed:
-            after = place if begin is None else max(begin, place - RESUMED)
-            if after != begin:
-                yield GAP
             for each in await context.feed.read(context.feed.between, after, place):
                 yield each
         async for each in server_sent.told(context, held, listener):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-BEHIND = 256
-"""Events that a listener may be behind; one that reads more slowly is dropped, and resumes where it was."""
+BEHIND = 900
+"""Events that a listener may be behind; one that reads more slowly is dropped, and resumes where it was. A little less
+than the stream of alerts tells again, so that it misses none."""
+AT_ONCE = 64
+"""Events that are sent together: about what a connection holds of alerts before it says that it is full."""
 
 
 class Listener:
@@ -21,6 +24,24 @@ class Listener:
         except asyncio.QueueFull:
             return False
         return True
+
+    def has_room(self, count: int) -> bool:
+        """Whether it may be told so many more."""
+        return self.waiting.qsize() + count <= BEHIND
+
+    async def told(self) -> bytes | None:
+        """What waits, several events at once, as soon as there is something; None when the listener is let go."""
+        found = await self.waiting.get()
+        if found is None:
+            return None
+        together = [found]
+        while len(together) < AT_ONCE and not self.waiting.empty():
+            more = self.waiting.get_nowait()
+            if more is None:  # for the next time
+                self.waiting.put_nowait(None)
+                break
+            together.append(more)
+        return b"".join(together)
 
     def end(self) -> None:
         """Lets the listener go, after nothing more than what it is reading."""

@@ -15,6 +15,7 @@ from api.callers import Caller
 from api.context import Context, Wired
 from api.user_answers import MarksAnswer, UserId, marks_answer
 from api.users import unknown_user
+from churn.audit import Audit
 from churn.marks import Kind, Mark
 
 router = APIRouter(prefix="/v1/users", tags=["users"], dependencies=[needs("write")])
@@ -66,20 +67,20 @@ def end_acknowledge(context: Wired, asking: Asking, user_id: UserId) -> None:
 
 
 def _set(context: Context, asking: Caller, user_id: str, kind: Kind, body: Snooze | Acknowledge) -> MarksAnswer:
-    _require_known(context, user_id)
     now_ms = context.clock()
     mark = Mark(now_ms + round(body.hours * 3_600_000), now_ms, asking.name, body.note)
-    context.marks.set(user_id, kind, mark)
-    context.audit.note(asking.key_id, asking.name, f"user.{kind}", user_id, hours=body.hours)
+
+    def note(audit: Audit) -> None:
+        audit.note(asking.key_id, asking.name, f"user.{kind}", user_id, hours=body.hours)
+
+    if not context.marks.set(user_id, kind, mark, note):
+        raise unknown_user(user_id)
     return MarksAnswer(**marks_answer(context.marks.of([user_id])[0]))
 
 
 def _end(context: Context, asking: Caller, user_id: str, kind: Kind) -> None:
-    _require_known(context, user_id)
-    if context.marks.clear(user_id, kind):
-        context.audit.note(asking.key_id, asking.name, f"user.not-{kind}", user_id)
+    def note(audit: Audit) -> None:
+        audit.note(asking.key_id, asking.name, f"user.not-{kind}", user_id)
 
-
-def _require_known(context: Context, user_id: str) -> None:
-    if context.view.user(user_id) is None:
+    if not context.marks.clear(user_id, kind, note):
         raise unknown_user(user_id)

@@ -77,7 +77,7 @@ async def told(context: Context, held: Pass, listener: Listener) -> AsyncIterato
             heartbeat_s = time.monotonic() + HEARTBEAT_S
             continue
         try:
-            waiting = await asyncio.wait_for(listener.waiting.get(), left_s)
+            waiting = await asyncio.wait_for(listener.told(), left_s)
         except TimeoutError:
             continue
         if waiting is None:

@@ -5,7 +5,9 @@
 `churn:marks-sequence` string grows by 1 when a mark is set or taken away: by it open pages hear of it
 ====================== ====== ===================================================================================
 
-Times are of the wall clock, ms. `view.lua` reads `snoozed_until`. The name of the sequence can be no user's.
+A mark and its entry in the audit log are written in one step, and only about somebody in the view: of a user who is
+forgotten meanwhile neither comes back. Times are of the wall clock, ms. `view.lua` reads `snoozed_until`. The name of
+the sequence can be no user's.
 """
 
 from __future__ import annotations
@@ -15,10 +17,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import redis
+from redis.client import Pipeline
+
+from churn.audit import Audit
 
 Kind = Literal["snoozed", "acknowledged"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SEQUENCE = "churn:marks-sequence"
+Note = Callable[[Audit], None]
 
 
 @dataclass(frozen=True)
@@ -49,25 +55,55 @@ class Marks:
     def __init__(self, client: redis.Redis, clock: Callable[[], int]) -> None:
         self._redis, self._clock = client, clock
 
-    def set(self, user_id: str, kind: Kind, mark: Mark) -> None:
-        """Sets a mark; one of the same kind is replaced."""
+    def set(self, user_id: str, kind: Kind, mark: Mark, note: Note) -> bool:
+        """Sets a mark, in place of one of the same kind; False for somebody unknown.
+
+        Args:
+            user_id: whose it is.
+            kind: of the mark.
+            mark: what is said.
+            note: adds the entry to the audit log.
+        """
         key, left_ms = f"churn:marks:{user_id}", max(1, mark.until_ms - self._clock())
         fields: dict[str, int | str] = {"until": mark.until_ms, "at": mark.at_ms, "by": mark.by, "note": mark.note}
-        pipe = self._redis.pipeline()
-        pipe.hset(key, mapping={f"{kind}_{name}": value for name, value in fields.items()})
-        # The key lasts as long as the longest mark, also of one that somebody sets at the same moment.
-        pipe.pexpire(key, left_ms, nx=True)
-        pipe.pexpire(key, left_ms, gt=True)
-        pipe.incr(SEQUENCE)
-        pipe.execute()
 
-    def clear(self, user_id: str, kind: Kind) -> bool:
-        """Takes a mark away; whether there was one."""
-        fields = [f"{kind}_{name}" for name in ("until", "at", "by", "note")]
-        pipe = self._redis.pipeline()
-        pipe.hdel(f"churn:marks:{user_id}", *fields)
-        pipe.incr(SEQUENCE)
-        return bool(pipe.execute()[0])
+        def change(pipe: Pipeline) -> None:
+            pipe.multi()
+            pipe.hset(key, mapping={f"{kind}_{name}": value for name, value in fields.items()})
+            # The key lasts as long as the longest mark, also of one that somebody sets at the same moment.
+            pipe.pexpire(key, left_ms, nx=True)
+            pipe.pexpire(key, left_ms, gt=True)
+            pipe.incr(SEQUENCE)
+            note(Audit(pipe, self._clock))
+
+        return self._of_known(user_id, change)
+
+    def clear(self, user_id: str, kind: Kind, note: Note) -> bool:
+        """Takes a mark away, and notes it if there was one; False for somebody unknown."""
+        key, fields = f"churn:marks:{user_id}", [f"{kind}_{name}" for name in ("until", "at", "by", "note")]
+
+        def change(pipe: Pipeline) -> None:
+            held = pipe.hexists(key, fields[0])
+            pipe.multi()
+            if held:
+                pipe.hdel(key, *fields)
+                pipe.incr(SEQUENCE)
+                note(Audit(pipe, self._clock))
+
+        return self._of_known(user_id, change)
+
+    def _of_known(self, user_id: str, change: Callable[[Pipeline], None]) -> bool:
+        """Makes a change in one step, begun anew where somebody else writes meanwhile; whether the user is known."""
+        user, known = f"churn:user:{user_id}", False
+
+        def step(pipe: Pipeline) -> None:
+            nonlocal known
+            known = bool(pipe.exists(user))
+            if known:
+                change(pipe)
+
+        self._redis.transaction(step, user, f"churn:marks:{user_id}")
+        return known
 
     def of(self, user_ids: Sequence[str]) -> list[dict[Kind, Mark]]:
         """The marks that hold now, of each user."""

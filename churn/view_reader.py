@@ -58,18 +58,29 @@ class ViewReader:
     def ranked_after(self, band: Band | None, place: tuple[float, str] | None, count: int) -> list[tuple[str, float]]:
         """Ids and risks, highest first, from behind a place on: the risk and the id of somebody, who may have gone."""
         key = f"churn:ranking:{band}" if band else "churn:ranking"
-        risk, after = (float("inf"), "") if place is None else place
+        risk, after = at = (float("inf"), "") if place is None else place
         found: list[tuple[str, float]] = []
-        passed = 0
-        # Of those with the same risk, Redis goes down by id: who is not below the place has been on a page already.
         while len(found) < count:
-            some = self.redis.zrevrangebyscore(key, risk, "-inf", start=passed, num=count, withscores=True)
-            ranked = cast("list[tuple[str, float]]", some)
+            ranked = self._ranked_from(key, *at, count)
+            # Of those with the same risk, Redis goes down by id: who is not below the place has been on a page already.
             found += [each for each in ranked if each[1] < risk or each[0].encode() < after.encode()]
-            passed += len(ranked)
             if len(ranked) < count:
                 break
+            at = ranked[-1][1], ranked[-1][0]
+            if found:
+                after, risk = found[-1]
         return found[:count]
+
+    def _ranked_from(self, key: str, risk: float, user_id: str, count: int) -> list[tuple[str, float]]:
+        """Whoever comes behind a user who has that risk; if the user has not, or has gone, all from that risk on."""
+        rank = cast("int | None", self.redis.zrevrank(key, user_id))
+        if rank is not None:
+            # The user is read along: only if they still stand there has nobody moved up or down past them meanwhile.
+            ranked = cast("list[tuple[str, float]]", self.redis.zrevrange(key, rank, rank + count, withscores=True))
+            if ranked[:1] == [(user_id, risk)]:
+                return ranked[1:]
+        some = self.redis.zrevrangebyscore(key, risk, "-inf", start=0, num=count, withscores=True)
+        return cast("list[tuple[str, float]]", some)
 
     def rank(self, user_id: str) -> tuple[int, int] | None:
         """Place in the ranking, from 1, and how many are ranked; None for a user who is not active."""

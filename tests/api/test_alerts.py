@@ -16,9 +16,11 @@ import redis
 from api import alert_answers, alert_feed, alert_stream, alerts, listeners, server_sent
 from api.alert_answers import AlertWords
 from api.alert_feed import AlertFeed
+from api.context import subscriber
 from api.listeners import Listener
 from api.passes import Pass
 from api.times import parsed
+from churn.metrics import API_LISTENERS_DROPPED
 from churn.outcomes import AlertPolicy
 from churn.settings import DAY_MS
 
@@ -199,6 +201,11 @@ class TestStream:
                 return found | {"data": json.loads(value)}
         raise AssertionError("the stream has ended")
 
+    def _beats(self, lines: Any, count: int) -> None:
+        """Reads until so many signs of life have come."""
+        for _ in range(count):
+            assert next(line for line in lines if line.startswith(":")) == ": still here"
+
     def _wait_for_listeners(self, served: Any, count: int, eventually: Any) -> None:
         assert eventually(lambda: len(served.context.feed._listeners) == count)
 
@@ -226,6 +233,75 @@ class TestStream:
             self._wait_for_listeners(served, 1, eventually)
             rise(filled, score, "d")
             assert [self._next(lines)["data"]["user_id"] for _ in range(3)] == ["b", "c", "d"]
+
+    def test_who_got_nothing_resumes_where_they_stood_on_another_server_too(
+        self, filled: Any, served: Any, serve_on: Any, score: Any
+    ) -> None:
+        rise(filled, score, "a")
+        with self.listening(served) as lines:
+            assert [next(lines) for _ in range(3)] == ["", "id: place_1", ""]  # without data: an id, and no event
+        rise(filled, score, "b")
+        with self.listening(serve_on(filled.url), "place_1") as lines:
+            assert self._next(lines)["data"]["user_id"] == "b"
+
+    def test_a_place_that_redis_has_lost_is_a_gap_and_the_next_place_is_told(
+        self, filled: Any, served: Any, score: Any
+    ) -> None:
+        rise(filled, score, "a")
+        with self.listening(served, "place_2") as lines:
+            assert {"event": "gap", "id": "place_1"}.items() <= self._next(lines).items()
+        rise(filled, score, "b")
+        with self.listening(served, "place_1") as lines:
+            assert self._next(lines)["data"]["user_id"] == "b"
+
+    def _burst(self, filled: Any, score: Any) -> list[str]:
+        """More alerts at once than anybody may be behind; returns of whom."""
+        users = [f"u{place}" for place in range(listeners.BEHIND + 2 * alert_feed.AT_ONCE + 7)]
+        filled.add(*(score(user) for user in users))
+        filled.add(*(score(user, version=2, p_cancel=0.6) for user in users))
+        return users
+
+    def test_a_burst_drops_nobody_who_reads(self, filled: Any, served: Any, score: Any, eventually: Any) -> None:
+        dropped = API_LISTENERS_DROPPED._value.get()
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            users = self._burst(filled, score)
+            assert [self._next(lines)["data"]["user_id"] for _ in users] == users
+        assert API_LISTENERS_DROPPED._value.get() == dropped
+
+    def test_a_burst_waits_a_moment_for_whoever_has_no_room(
+        self, filled: Any, served: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_feed, "TURN_S", 0.02)
+        context = served.context
+        feed = AlertFeed(context.view, context.alert_words, lambda: subscriber(context.settings.redis))
+
+        async def read() -> None:
+            told = b""
+            async with feed.listening() as (listener, _):
+                users = await asyncio.to_thread(self._burst, filled, score)
+                while listener.has_room(alert_feed.AT_ONCE):
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(10 * alert_feed.TURN_S)  # less than it waits: what is tried here is a wait
+                while told.count(b"event: alert") < len(users) and (some := await listener.told()):
+                    told += some
+                feed.end()
+            assert told.count(b"event: alert") == len(users)
+
+        asyncio.run(asyncio.wait_for(read(), 10))
+
+    def test_a_burst_drops_who_does_not_read_and_the_others_are_told_all(
+        self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(alert_feed, "TURN_S", 0.001)
+        dropped, stuck = API_LISTENERS_DROPPED._value.get(), Listener()
+        with self.listening(served) as lines:
+            self._wait_for_listeners(served, 1, eventually)
+            served.context.feed._listeners.add(stuck)
+            users = self._burst(filled, score)
+            assert [self._next(lines)["data"]["user_id"] for _ in users] == users
+        assert stuck.waiting.get_nowait() is None
+        assert API_LISTENERS_DROPPED._value.get() == dropped + 1
 
     def test_an_id_that_nobody_knows_is_a_gap(self, filled: Any, served: Any, score: Any, eventually: Any) -> None:
         rise(filled, score, "a")
@@ -354,7 +430,8 @@ class TestStream:
             self.listening(served, headers=expiring) as first,
             self.listening(served, headers={"Authorization": f"Bearer {token}"}) as second,
         ):
-            assert [next(lines) for lines in (first, second) for _ in range(2)] == ["", ": still here"] * 2
+            for lines in (first, second):
+                self._beats(lines, 1)
             served.context.keys.revoke(revoked.id)
             assert list(second)[-1] == ""  # it ends
             served.wall.now_ms += DAY_MS
@@ -370,7 +447,7 @@ class TestStream:
         url, cookies = f"{served.client.base_url}/v1/alerts/stream", {"churn_session": session}
         with httpx.Client(cookies=cookies, timeout=10) as client, client.stream("GET", url) as stream:
             lines = stream.iter_lines()
-            assert [next(lines) for _ in range(3)] == ["retry: 2000", "", ": still here"]
+            self._beats(lines, 1)
             served.context.sessions.end(session)
             assert list(lines)[-1] == ""
 
@@ -407,7 +484,7 @@ class TestStream:
 
         monkeypatch.setattr(served.context.keys, "holds", away)
         with self.listening(served) as lines:
-            assert [next(lines) for _ in range(4)] == ["", ": still here"] * 2
+            self._beats(lines, 2)
 
     def test_looking_at_the_key_counts_as_no_request(
         self, filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch
@@ -415,7 +492,7 @@ class TestStream:
         monkeypatch.setattr(server_sent, "HEARTBEAT_S", 0.05)
         headers = served.key("read", per_second=1)
         with self.listening(served, headers=headers) as lines:
-            assert [next(lines) for _ in range(8)] == ["", ": still here"] * 4
+            self._beats(lines, 4)
             assert served.client.get("/v1/alerts", headers=headers).status_code == 200
 
     def test_a_key_has_so_many_streams_and_no_more(self, filled: Any, serve_on: Any, eventually: Any) -> None:
@@ -459,5 +536,18 @@ def test_a_listener_that_is_too_far_behind_is_dropped_and_told_no_more() -> None
     assert all(listener.tell(b"x") for _ in range(listeners.BEHIND))
     assert not listener.tell(b"y")
     listener.end()
-    assert listener.waiting.get_nowait() is None
+    assert asyncio.run(listener.told()) is None
     assert listener.waiting.empty()
+
+
+def test_events_that_wait_are_sent_together_and_not_all_at_once() -> None:
+    listener = Listener()
+    events = [b"%d " % place for place in range(listeners.AT_ONCE + 2)]
+    for each in events:
+        listener.tell(each)
+    listener.waiting.put_nowait(None)
+
+    async def told() -> list[bytes | None]:
+        return [await listener.told() for _ in range(3)]
+
+    assert asyncio.run(told()) == [b"".join(events[:-2]), b"".join(events[-2:]), None]

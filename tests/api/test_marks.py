@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+import api.marks
 from api.console.watch import EVERYTHING, reader
+from churn.audit import Audit
 from churn.marks import Mark
 from churn.settings import DAY_MS
 
@@ -115,12 +117,68 @@ def test_whoever_watches_everything_hears_of_marks_and_of_a_policy(filled: Any, 
     assert read([EVERYTHING])[EVERYTHING] == seen[-1]
 
 
-def test_two_marks_at_the_same_moment_are_both_kept(filled: Any, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_marks_at_the_same_moment_are_both_kept(
+    filled: Any, served: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.add(score("7"))
     marks = served.context.marks
     monkeypatch.setattr(marks, "of", lambda user_ids: [{} for _ in user_ids])  # neither sees the other
     now_ms = served.wall.now_ms
-    marks.set("7", "acknowledged", Mark(now_ms + DAY_MS, now_ms, "a", ""))
-    marks.set("7", "snoozed", Mark(now_ms + HOUR_MS, now_ms, "b", ""))
+
+    def acknowledge_too(_: Audit) -> None:
+        if not filled.view.redis.exists("churn:marks:7"):
+            assert marks.set("7", "acknowledged", Mark(now_ms + DAY_MS, now_ms, "a", ""), lambda _: None)
+
+    assert marks.set("7", "snoozed", Mark(now_ms + HOUR_MS, now_ms, "b", ""), acknowledge_too)
+    assert {"snoozed_until", "acknowledged_until"} <= filled.view.redis.hgetall("churn:marks:7").keys()
     assert DAY_MS - 60_000 < filled.view.redis.pttl("churn:marks:7") <= DAY_MS
-    marks.set("7", "snoozed", Mark(now_ms + 2 * DAY_MS, now_ms, "b", ""))
+    assert marks.set("7", "snoozed", Mark(now_ms + 2 * DAY_MS, now_ms, "b", ""), lambda _: None)
     assert 2 * DAY_MS - 60_000 < filled.view.redis.pttl("churn:marks:7") <= 2 * DAY_MS
+
+
+@pytest.mark.parametrize("meanwhile", [(api.marks, "Mark"), (Audit, "note")])
+@pytest.mark.parametrize("path", ["snooze", "acknowledge"])
+def test_who_is_forgotten_meanwhile_does_not_come_back_as_a_mark_or_an_entry(
+    filled: Any, served: Any, score: Any, monkeypatch: pytest.MonkeyPatch, path: str, meanwhile: tuple[Any, str]
+) -> None:
+    filled.add(score("7"))
+    forgetting_at(served, monkeypatch, *meanwhile)
+    answer = served.client.post(f"/v1/users/7/{path}", json={"hours": 1, "note": "called"})
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:churn:problem:unknown-user")
+    assert nothing_of_7(filled, served)
+
+
+def test_who_is_forgotten_while_a_mark_is_taken_away_does_not_come_back_as_an_entry(
+    filled: Any, served: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.add(score("7"))
+    assert served.client.post("/v1/users/7/snooze", json={"hours": 1}).status_code == 200
+    forgetting_at(served, monkeypatch, Audit, "note")
+    assert served.client.delete("/v1/users/7/snooze").status_code == 404
+    assert nothing_of_7(filled, served)
+
+
+def test_only_what_has_happened_is_noted(filled: Any, served: Any, score: Any) -> None:
+    filled.add(score("7"))
+    assert served.client.post("/v1/users/7/snooze", json={"hours": 1.5}).status_code == 200
+    for _ in range(2):
+        assert served.client.delete("/v1/users/7/snooze").status_code == 204
+    entries = [(entry.action, entry.subject, entry.name, entry.details) for entry in served.context.audit.newest(9)]
+    assert entries == [("user.not-snoozed", "7", "tests", {}), ("user.snoozed", "7", "tests", {"hours": 1.5})]
+
+
+def forgetting_at(served: Any, monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> None:
+    """Forgets user 7 at the moment when something is called."""
+    called = getattr(where, name)
+
+    def forgetting(*given: Any, **named: Any) -> Any:
+        served.context.view.forget("7", "m" * 32)
+        served.context.audit.erase("7")
+        return called(*given, **named)
+
+    monkeypatch.setattr(where, name, forgetting)
+
+
+def nothing_of_7(filled: Any, served: Any) -> bool:
+    entries = served.context.audit.newest(9)
+    return not filled.view.redis.exists("churn:marks:7") and not [entry for entry in entries if entry.subject == "7"]

@@ -22,6 +22,7 @@ from churn.errors import ChurnError
 from churn.outcomes import AlertPolicy, Band, HeartbeatPolicy, Status
 from churn.scores import FIELDS, Score
 from churn.view import SCHEMA, Books, UserScore, Verdict, View, durability_problems
+from churn.view_reader import ViewReader
 from churn.view_records import POINTS_KEPT_DAYS
 
 TOPIC = "churn.scores"
@@ -693,6 +694,68 @@ def test_a_policy_that_moves_no_threshold_sets_no_band_anew(view: View) -> None:
     assert view.reband() == 0
     assert view.policy("m1") == replace(POLICY, cool_down_ms=1, rise=0.3)
     assert view.policy("another").high == NO_OUTAGE.high
+
+
+class Disturbed:
+    """A client before each of whose commands somebody else changes the ranking."""
+
+    def __init__(self, client: redis.Redis, changes: list[tuple[str, float | None]]) -> None:
+        self._client, self._changes = client, changes
+
+    def __getattr__(self, name: str) -> object:
+        if self._changes:
+            move(self._client, *self._changes.pop())
+        return getattr(self._client, name)
+
+
+def move(client: redis.Redis, user_id: str, risk: float | None) -> None:
+    if risk is None:
+        client.zrem("churn:ranking", user_id)
+    else:
+        client.zadd("churn:ranking", {user_id: risk})
+
+
+def pages(view: ViewReader, count: int) -> Iterator[list[tuple[str, float]]]:
+    place = None
+    while True:
+        page = view.ranked_after(None, place, count)
+        yield page
+        if len(page) < count:
+            return
+        place = page[-1][1], page[-1][0]
+
+
+IDS = st.text("abZ\u00e9\U0001f600", min_size=1, max_size=2)
+RISKS = st.sampled_from([0.1, 0.2, 1 / 3])
+
+
+@servers
+@ON_A_SERVER
+@given(
+    ranked=st.dictionaries(IDS, RISKS, max_size=25),
+    changes=st.lists(st.tuples(IDS, st.none() | RISKS), max_size=20),
+    count=st.integers(1, 6),
+)
+def test_who_stays_is_on_one_page_whatever_others_with_the_same_risk_do(
+    view: View, ranked: dict[str, float], changes: list[tuple[str, float | None]], count: int
+) -> None:
+    view.redis.delete("churn:ranking")
+    for user_id, risk in ranked.items():
+        move(view.redis, user_id, risk)
+    moved = {user_id for user_id, _ in changes}
+    reader = ViewReader(cast("redis.Redis", Disturbed(view.redis, list(changes))))
+    told = [each for page in pages(reader, count) for each in page if each[0] not in moved]
+    stayed = [(user_id, risk) for user_id, risk in ranked.items() if user_id not in moved]
+    assert told == sorted(stayed, key=lambda each: (each[1], each[0].encode()), reverse=True)
+
+
+@servers
+def test_a_page_among_equal_risks_asks_no_more_than_any_other(view: View) -> None:
+    view.redis.zadd("churn:ranking", {f"u{place:04}": 0.5 for place in range(2000)})
+    view.redis.config_resetstat()
+    assert sum(map(len, pages(view, 50))) == 2000
+    calls = {name: stats["calls"] for name, stats in view.redis.info("commandstats").items() if "zrev" in name}
+    assert sum(calls.values()) <= 2 * (2000 / 50 + 1) + 1, calls
 
 
 # The server and the contract
