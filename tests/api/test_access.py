@@ -20,7 +20,7 @@ OPEN = {"/healthz", "/readyz", "/metrics", "/sign-in", "/sign-out", "/static", "
 """Health, the door of the console, and what its pages look like."""
 
 
-def _routes() -> list[Any]:
+def routes() -> list[Any]:
     parts = create_app(Settings(), lambda: 0).routes
     routers = [part.original_router for part in parts if hasattr(part, "original_router")]
     return [*parts, *(route for router in routers for route in router.routes)]
@@ -35,7 +35,7 @@ def _dependencies(of: Dependant) -> Iterator[Dependant]:
 
 def test_every_route_but_those_of_health_asks_who_it_is() -> None:
     seen = set()
-    for route in _routes():
+    for route in routes():
         if isinstance(route, APIRoute):
             depended = list(_dependencies(route.dependant))
             asks = any(each.call is caller for each in depended)
