@@ -149,6 +149,25 @@ class TestRates:
         served.wall.now_ms -= 60_000
         assert served.client.get("/v1/users", headers=headers).status_code == 429
 
+    def test_a_clock_that_was_an_hour_ahead_and_is_put_right_locks_nobody_out(self, served: Any) -> None:
+        headers = served.key("read", per_second=0.5)
+        served.wall.now_ms += 3_600_000
+        assert served.client.get("/v1/users", headers=headers).status_code == 200
+        served.wall.now_ms -= 3_600_000
+        after = []
+        for _ in range(4):
+            after.append(served.client.get("/v1/users", headers=headers).status_code)
+            served.wall.now_ms += 1000
+        assert after == [429, 429, 200, 429]
+
+    def test_two_servers_whose_clocks_differ_a_little_give_nothing_away(self, served: Any) -> None:
+        headers = served.key("read", per_second=0.1)
+        answers = []
+        for differs_ms in (3000, -3000) * 10:
+            answers.append(served.client.get("/v1/users", headers=headers).status_code)
+            served.wall.now_ms += differs_ms
+        assert answers == [200] + [429] * 19
+
 
 @pytest.mark.servers
 class TestSessions:
