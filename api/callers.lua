@@ -54,10 +54,13 @@ end
 
 -- ARGV: wall clock in ms, requests a second of a key that has no number of its own; then for each request the id of a
 -- key, or nothing for a session, and the SHA-256 of the key or session.
-redis.register_function('churn_admit', function(_, args)
+local function admit(_, args)
   local found = {}
   for at = 3, #args, 2 do
     found[#found + 1] = admit_one(tonumber(args[1]), tonumber(args[2]), args[at], args[at + 1])
   end
   return found
-end)
+end
+
+-- Also when Redis is full: a bucket is small and soon gone, and whoever reads or erases has to be let in.
+redis.register_function{ function_name = 'churn_admit', callback = admit, flags = { 'allow-oom' } }

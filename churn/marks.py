@@ -19,6 +19,11 @@ import redis
 Kind = Literal["snoozed", "acknowledged"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SEQUENCE = "churn:marks-sequence"
+# Also when Redis is full: it makes room.
+_CLEAR = """#!lua flags=allow-oom
+redis.call('INCR', KEYS[2])
+return redis.call('HDEL', KEYS[1], unpack(ARGV))
+"""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,7 @@ class Marks:
     def clear(self, user_id: str, kind: Kind) -> bool:
         """Takes a mark away; whether there was one."""
         fields = [f"{kind}_{name}" for name in ("until", "at", "by", "note")]
-        pipe = self._redis.pipeline()
-        pipe.hdel(f"churn:marks:{user_id}", *fields)
-        pipe.incr(SEQUENCE)
-        return bool(pipe.execute()[0])
+        return bool(self._redis.eval(_CLEAR, 2, f"churn:marks:{user_id}", SEQUENCE, *fields))
 
     def of(self, user_ids: Sequence[str]) -> list[dict[Kind, Mark]]:
         """The marks that hold now, of each user."""
