@@ -10,7 +10,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer, SecurityScopes
 from fastapi.security.http import HTTPAuthorizationCredentials
 
 from api.callers import Caller, Claim
-from api.context import Wired
+from api.context import Context, Wired
 from api.problems import ProblemError
 from churn.keys import Scope
 
@@ -33,21 +33,41 @@ async def caller(
     Raises:
         ProblemError: nobody we know, or somebody who may not do this or not so often.
     """
+    found = await _admit(request, context, key, session)
+    for scope in scopes.scopes:
+        if not found.may(scope):  # type: ignore[arg-type]
+            raise ProblemError("forbidden", f"This needs the scope {scope}; the key has: {', '.join(found.scopes)}.")
+    return found
+
+
+async def admit_by_head(request: Request) -> None:
+    """Decides by the head of a request whether it may go on; what it may do, :func:`caller` says.
+
+    Raises:
+        ProblemError: nobody we know, or somebody who asks too often.
+        redis.RedisError: Redis does not serve.
+    """
+    await _admit(request, request.app.state.context, await bearer(request), await _cookie(request))
+
+
+async def _admit(
+    request: Request, context: Context, key: HTTPAuthorizationCredentials | None, session: str | None
+) -> Caller:
+    """Whoever asks. Looked up once a request: each time takes a token."""
     if key is None and not session:
         raise _unknown("Send an API key, as in: Authorization: Bearer churn_…")
     if key is None:
         require_same_origin(request)
-    found = await context.callers.ask(Claim(key.credentials if key else session or "", key is None))
-    request.state.caller = found
+    found: Caller | None = getattr(request.state, "caller", None)
+    if found is None:
+        found = await context.callers.ask(Claim(key.credentials if key else session or "", key is None))
+        request.state.caller = found
     if found.verdict in ("unknown", "expired", "revoked"):
         what = "session" if key is None else "API key"
         raise _unknown(f"The {what} is {'not known' if found.verdict == 'unknown' else found.verdict}.")
     if found.verdict == "limited":
         wait_s = math.ceil(found.wait_ms / 1000)
         raise ProblemError("too-many-requests", f"Ask again in {wait_s} s.", {"Retry-After": str(wait_s)})
-    for scope in scopes.scopes:
-        if not found.may(scope):  # type: ignore[arg-type]
-            raise ProblemError("forbidden", f"This needs the scope {scope}; the key has: {', '.join(found.scopes)}.")
     return found
 
 

@@ -32,6 +32,7 @@ from api import (
     what_if,
 )
 from api.boundary import Boundary
+from api.caller_first import CallerFirst
 from api.console import pages, shell
 from api.context import build
 from api.times import Clock
@@ -83,6 +84,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app, shell.no_page)
-    app.add_middleware(Boundary)
+    app.add_middleware(CallerFirst)
+    app.add_middleware(Boundary)  # last: around all of it
     app.openapi = lambda: document.openapi(app)  # type: ignore[method-assign]
     return app

@@ -37,10 +37,10 @@ HEADERS = {
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _REQUEST_ID = re.compile("[0-9A-Za-z._-]{1,64}")
 
-BODY_BYTES = 1 << 20
+BODY_BYTES = 64 << 10
 BODY_S = 20.0
-OTHER_BODIES = {"/v1/events": 8 << 20, "/sign-in": 4096}
-"""5,000 events of more than a kilobyte each; a key."""
+OTHER_BODIES = {"/v1/events": 8 << 20, "/v1/users/risk": 512 << 10, "/sign-in": 4096}
+"""5,000 events of more than a kilobyte each; 1,000 ids of 256 characters, of two bytes each; a key."""
 
 
 class Boundary:
@@ -89,18 +89,18 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
     """Gives a body no more than its size and its time."""
     most = OTHER_BODIES.get(scope["path"], BODY_BYTES)
     declared = Headers(scope=scope).get("content-length", "")
-    came, began_s = 0, time.monotonic()
+    came, whole, began_s = 0, False, time.monotonic()
 
     async def limited() -> Message:
-        nonlocal came
+        nonlocal came, whole
         if declared.isdecimal() and int(declared) > most:
             raise _too_large(most)
         try:
-            async with asyncio.timeout(max(0.0, BODY_S - (time.monotonic() - began_s)) if came >= 0 else None):
+            async with asyncio.timeout(max(0.0, BODY_S - (time.monotonic() - began_s)) if not whole else None):
                 message = await receive()
         except TimeoutError:
             raise ProblemError("too-slow", f"The body did not arrive within {BODY_S:.0f} seconds.") from None
-        came = came + len(message.get("body", b"")) if message.get("more_body") else -1
+        came, whole = came + len(message.get("body", b"")), not message.get("more_body")
         if came > most:
             raise _too_large(most)
         return message

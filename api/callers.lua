@@ -2,6 +2,9 @@
 
 local BURST_S = 2 -- a bucket holds what may be asked in so many seconds, and one request at the least
 local USED_EVERY_MS = 60 * 1000
+-- Clocks of servers that keep time agree to well below this. A bucket filled up by one server's is ahead for another by
+-- no more; one that is further ahead was filled before the clock was put back.
+local CLOCKS_DIFFER_MS = 5000
 
 local function refused(why)
   return { why, '', '', '', '0', '0', '0' }
@@ -12,6 +15,9 @@ local function take(key_id, per_second, now_ms)
   local bucket, size = 'churn:bucket:' .. key_id, math.max(per_second * BURST_S, 1)
   local held = redis.call('HMGET', bucket, 'tokens', 'at')
   local at = tonumber(held[2]) or now_ms
+  if at > now_ms + CLOCKS_DIFFER_MS then
+    at = now_ms -- else nothing would be filled in until the clock is there again
+  end
   local tokens = math.min(size, (tonumber(held[1]) or size) + math.max(0, now_ms - at) * per_second / 1000)
   local may = tokens >= 1
   if may then
@@ -48,10 +54,13 @@ end
 
 -- ARGV: wall clock in ms, requests a second of a key that has no number of its own; then for each request the id of a
 -- key, or nothing for a session, and the SHA-256 of the key or session.
-redis.register_function('churn_admit', function(_, args)
+local function admit(_, args)
   local found = {}
   for at = 3, #args, 2 do
     found[#found + 1] = admit_one(tonumber(args[1]), tonumber(args[2]), args[at], args[at + 1])
   end
   return found
-end)
+end
+
+-- Also when Redis is full: a bucket is small and soon gone, and whoever reads or erases has to be let in.
+redis.register_function{ function_name = 'churn_admit', callback = admit, flags = { 'allow-oom' } }

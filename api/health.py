@@ -46,7 +46,12 @@ class Readiness(BaseModel):
 
 
 def _redis_answers(view: View) -> str:
-    view.redis.ping()
+    view.redis.exists("churn:schema")  # not a ping, which is refused as changes are when the disk is full
+    return ""
+
+
+def _takes_changes(view: View) -> str:
+    view.redis.setrange("churn:schema", 0, "")  # changes nothing, and is refused as whatever would
     return ""
 
 
@@ -68,6 +73,12 @@ def _policy_is_set(view: View) -> str:
 # Name, what is wrong with it ("" for nothing), what to do then.
 _CHECKS: tuple[tuple[str, Callable[[View], str], str], ...] = (
     ("redis", _redis_answers, "Start Redis, or correct the setting redis.url."),
+    (
+        "writable",
+        _takes_changes,
+        "If Redis is full, raise its maxmemory or forget users; if it is a replica, name its primary in redis.url; "
+        "if it cannot write to its disk, make room there.",
+    ),
     ("append_only_file", _durable("appendonly"), "Start Redis with --appendonly yes."),
     ("noeviction", _durable("maxmemory-policy"), "Start Redis with --maxmemory-policy noeviction."),
     ("schema", _schema_is_ours, "Start `churn publish` of this release, on a Redis database of its own."),
@@ -132,7 +143,7 @@ def run_checks(view: View) -> list[Check]:
         try:
             found = silent or wrong(view)
         except redis.RedisError as error:
-            found = reason(error)
+            found = reason(error).removesuffix(".")
             if isinstance(error, redis.ConnectionError | redis.TimeoutError):
                 silent = "not known while Redis does not serve"
         checks.append(Check(name=name, ok=not found, detail=found or "as it should be", remedy=remedy if found else ""))

@@ -34,7 +34,7 @@ TYPES: dict[str, Type] = {
     "in-progress": Type(
         409, "A request with this Idempotency-Key is under way", "Ask again when the first one is answered."
     ),
-    "too-large": Type(413, "The request is too large", "A body may have at most 1,048,576 bytes."),
+    "too-large": Type(413, "The request is too large", "A body may have at most 65,536 bytes here."),
     "unsupported-media-type": Type(
         415, "The body is of another type than is taken", "Send application/json or application/x-ndjson."
     ),

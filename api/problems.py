@@ -85,17 +85,24 @@ def unexpected(request: Request) -> Response:
     return as_page("internal", detail) if as_page else problem(request, "internal", detail)
 
 
+_COUNTS = "it takes no changes, and the API counts every request in it."
+# The first that fits: a refused password and a Redis that loads are connection errors, too.
+_REASONS: tuple[tuple[type[redis.RedisError], str, str], ...] = (
+    (redis.AuthenticationError, "", "Redis refuses the credentials in the settings of [redis]."),
+    (redis.BusyLoadingError, "", "Redis is still loading its data."),
+    (redis.TimeoutError, "", "Redis does not answer in time."),
+    (redis.ConnectionError, "", "Redis cannot be reached."),
+    (redis.OutOfMemoryError, "", "Redis is full: it takes only what makes room."),
+    (redis.ReadOnlyError, "", f"Redis is a replica: {_COUNTS}"),
+    (redis.ResponseError, "MISCONF", f"Redis cannot write to its disk: {_COUNTS}"),
+    (redis.RedisError, "", "Redis refuses a command that the API needs."),
+)
+"""Class, a word of Redis that tells it from others of the class, and what is said of it."""
+
+
 def reason(error: redis.RedisError) -> str:
     """Why Redis did not serve, for a person, without its address or its own words."""
-    if isinstance(error, redis.AuthenticationError):
-        return "Redis refuses the credentials in the settings of [redis]."
-    if isinstance(error, redis.BusyLoadingError):
-        return "Redis is still loading its data."
-    if isinstance(error, redis.TimeoutError):
-        return "Redis does not answer in time."
-    if isinstance(error, redis.ConnectionError):
-        return "Redis cannot be reached."
-    return "Redis refuses a command that the API needs."
+    return next(said for kind, word, said in _REASONS if isinstance(error, kind) and word in str(error))
 
 
 def install(app: FastAPI, no_page: Callable[[Request], Response]) -> None:

@@ -19,6 +19,10 @@ import redis
 
 KEPT = 100_000
 """Entries, about; the oldest go first."""
+# Also when Redis is full: that somebody was forgotten, which makes room, has to be told.
+_NOTE = """#!lua flags=allow-oom
+return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 2))
+"""
 _ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 """Of 64 bits: of a larger number Redis says that it is none."""
 
@@ -60,14 +64,15 @@ class Audit:
     def note(self, by: str, name: str, action: str, subject: str, /, **details: Any) -> None:
         """Adds an entry."""
         entry = {
-            "at_ms": self._clock(),
+            "at_ms": str(self._clock()),
             "by": by,
             "name": name,
             "action": action,
             "subject": subject,
             "details": json.dumps(details),
         }
-        self._redis.xadd("churn:audit", cast("dict[Any, Any]", entry), maxlen=KEPT, approximate=True)
+        fields = [part for field in entry.items() for part in field]
+        self._redis.eval(_NOTE, 1, "churn:audit", str(KEPT), *fields)
 
     def erase(self, subject: str) -> int:
         """Takes out the entries about somebody who was forgotten; returns how many."""

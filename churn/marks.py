@@ -25,6 +25,11 @@ Kind = Literal["snoozed", "acknowledged"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SEQUENCE = "churn:marks-sequence"
 Note = Callable[[Audit], None]
+# Also when Redis is full: it makes room.
+_CLEAR = """#!lua flags=allow-oom
+redis.call('INCR', KEYS[2])
+redis.call('HDEL', KEYS[1], unpack(ARGV))
+"""
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,7 @@ class Marks:
             held = pipe.hexists(key, fields[0])
             pipe.multi()
             if held:
-                pipe.hdel(key, *fields)
-                pipe.incr(SEQUENCE)
+                pipe.eval(_CLEAR, 2, key, SEQUENCE, *fields)
                 note(Audit(pipe, self._clock))
 
         return self._of_known(user_id, change)

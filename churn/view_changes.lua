@@ -50,7 +50,7 @@ end
 -- ARGV: id of a user, and the marker to be kept, empty for none. Erases all that the view has of them, and deliveries
 -- of their alerts. Returns how many scores, points, moments and marks that were, the ids of the alerts, and how many
 -- deliveries.
-redis.register_function('churn_forget', function(_, args)
+local function forget(_, args)
   local user_id, epoch = args[1], redis.call('HGET', 'churn:user:' .. args[1], 'epoch')
   if args[2] ~= '' then
     redis.call('SADD', 'churn:forgotten', args[2])
@@ -68,4 +68,7 @@ redis.register_function('churn_forget', function(_, args)
   redis.call('DEL', 'churn:features:' .. user_id, 'churn:history:' .. user_id, 'churn:moments:' .. user_id)
   local alerts, deliveries = forget_alerts(user_id)
   return { redis.call('DEL', 'churn:user:' .. user_id), points, moments, marks, alerts, deliveries }
-end)
+end
+
+-- Also when Redis is full: it makes room.
+redis.register_function{ function_name = 'churn_forget', callback = forget, flags = { 'allow-oom' } }

@@ -20,7 +20,7 @@ OPEN = {"/healthz", "/readyz", "/metrics", "/sign-in", "/sign-out", "/static", "
 """Health, the door of the console, and what its pages look like."""
 
 
-def _routes() -> list[Any]:
+def routes() -> list[Any]:
     parts = create_app(Settings(), lambda: 0).routes
     routers = [part.original_router for part in parts if hasattr(part, "original_router")]
     return [*parts, *(route for router in routers for route in router.routes)]
@@ -35,7 +35,7 @@ def _dependencies(of: Dependant) -> Iterator[Dependant]:
 
 def test_every_route_but_those_of_health_asks_who_it_is() -> None:
     seen = set()
-    for route in _routes():
+    for route in routes():
         if isinstance(route, APIRoute):
             depended = list(_dependencies(route.dependant))
             asks = any(each.call is caller for each in depended)
@@ -148,6 +148,25 @@ class TestRates:
         assert served.client.get("/v1/users", headers=headers).status_code == 200
         served.wall.now_ms -= 60_000
         assert served.client.get("/v1/users", headers=headers).status_code == 429
+
+    def test_a_clock_that_was_an_hour_ahead_and_is_put_right_locks_nobody_out(self, served: Any) -> None:
+        headers = served.key("read", per_second=0.5)
+        served.wall.now_ms += 3_600_000
+        assert served.client.get("/v1/users", headers=headers).status_code == 200
+        served.wall.now_ms -= 3_600_000
+        after = []
+        for _ in range(4):
+            after.append(served.client.get("/v1/users", headers=headers).status_code)
+            served.wall.now_ms += 1000
+        assert after == [429, 429, 200, 429]
+
+    def test_two_servers_whose_clocks_differ_a_little_give_nothing_away(self, served: Any) -> None:
+        headers = served.key("read", per_second=0.1)
+        answers = []
+        for differs_ms in (3000, -3000) * 10:
+            answers.append(served.client.get("/v1/users", headers=headers).status_code)
+            served.wall.now_ms += differs_ms
+        assert answers == [200] + [429] * 19
 
 
 @pytest.mark.servers

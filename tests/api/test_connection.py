@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -89,14 +90,24 @@ def test_a_body_that_does_not_come_is_a_problem(
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_a_body_that_is_too_large_is_a_problem(served: Any, declared: bool) -> None:
+@pytest.mark.parametrize(("path", "most"), [("/v1/what-if", 65_536), ("/v1/keys", 65_536), ("/v1/users/risk", 524_288)])
+def test_a_body_that_is_too_large_is_a_problem(served: Any, declared: bool, path: str, most: int) -> None:
     def chunks() -> Iterator[bytes]:
-        for _ in range(40):
-            yield b" " * 65_536
+        for _ in range(most // 4096):
+            yield b" " * 4096
+        yield b" "
 
-    content = b" " * (boundary.BODY_BYTES + 1) if declared else chunks()
-    answer = served.client.post("/v1/users/risk", content=content, headers={"Content-Type": "application/json"})
+    content = b" " * (most + 1) if declared else chunks()
+    answer = served.client.post(path, content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["type"]) == (413, "urn:churn:problem:too-large")
+    assert f"{most:,} bytes" in answer.json()["detail"]
+
+
+def test_a_thousand_long_ids_fit(served: Any) -> None:
+    ids = [f"{number:03}" + "é" * 253 for number in range(1000)]
+    content = json.dumps({"user_ids": ids}, ensure_ascii=False).encode()
+    answer = served.client.post("/v1/users/risk", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200
 
 
 def test_a_client_that_does_not_read_is_cut(

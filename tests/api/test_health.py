@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.servers
 
-CHECKS = ["redis", "append_only_file", "noeviction", "schema", "policy"]
+CHECKS = ["redis", "writable", "append_only_file", "noeviction", "schema", "policy"]
 
 
 def _failed(answer: httpx.Response) -> list[str]:
