@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, Field
-from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -87,7 +87,7 @@ def etag(risk: Risk, stale_days: float) -> str:
 
 def _json(body: Any, headers: dict[str, str] | None = None) -> Response:
     """Without a second validation of what we have made ourselves: the tests hold it to the contract."""
-    return Response(to_json(body), media_type="application/json", headers=headers)
+    return Response(orjson.dumps(body), media_type="application/json", headers=headers)
 
 
 async def ask_risk(context: Context, user_id: str) -> Risk:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from churn.features import FEATURES, NAMES, Driver, Feature
 from churn.outcomes import OUTCOMES
 from churn.phrases import DRIVERS, OF_DRIVER, Matrix, phrase, telling
 
+_IN_ORDER = itemgetter(*NAMES)
 _LOGGED = [place for place, feature in enumerate(FEATURES) if feature.transform == "log1p"]
 
 
@@ -158,7 +160,7 @@ def model_inputs(features: Matrix) -> NDArray[np.float32]:
 
 def _values(users: Sequence[Mapping[str, float]]) -> Matrix:
     """Raw values by name as rows, in the order of the table."""
-    return np.array([[features[name] for name in NAMES] for features in users], dtype=np.float64)
+    return np.array(list(map(_IN_ORDER, users)), dtype=np.float64)
 
 
 def _occluded(users: Matrix, others: Matrix) -> Matrix:

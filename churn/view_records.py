@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, cast, get_type_hints
 
-from churn.outcomes import Band
+from churn.features import Level
+from churn.outcomes import Band, Status
 from churn.scores import Score
 from churn.view_features import unpacked
 
@@ -152,14 +153,10 @@ _READERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 @cache
 def _readers(kind: Callable[..., Any]) -> dict[str, Callable[[str], Any]]:
     """What turns the text of each field of a dataclass into its type."""
-    return {name: _READERS.get(type_, _as_it_is) for name, type_ in get_type_hints(kind).items()}
+    return {name: _READERS.get(type_, lambda text: text) for name, type_ in get_type_hints(kind).items()}
 
 
 def typed(kind: Callable[..., Any], found: Mapping[str, Any]) -> Any:
@@ -167,8 +164,10 @@ def typed(kind: Callable[..., Any], found: Mapping[str, Any]) -> Any:
     return kind(**{name: read(found[name]) for name, read in _readers(kind).items() if name in found})
 
 
-_SCORE = [(name, read) for name, read in _readers(Score).items() if name not in {"user_id", "features"}]
-USER_FIELDS = ("band", "band_since", "published_ms", *(name for name, _ in _SCORE))
+_COUNTS = ("epoch", "version", "as_of", "events", "opened", "heartbeats")
+_CHANCES = ("p_cancel", "p_lapse", "risk")
+_TEXTS = ("band", "level", "status", "model_version", "last_event", "received_ms")
+USER_FIELDS = ("band_since", "published_ms", *_COUNTS, *_CHANCES, *_TEXTS)
 """Of a user's hash, as :func:`user_score` takes them."""
 
 
@@ -182,11 +181,17 @@ def user_score(user_id: str, values: Sequence[str | None], features: str | None)
         values: those of :data:`USER_FIELDS`, in order.
         features: as they are kept, packed.
     """
-    band, since, published, *rest = values
-    if band is None or since is None or published is None:
+    if values[0] is None:
         return None
-    record: dict[str, Any] = {
-        name: read(text) for (name, read), text in zip(_SCORE, rest, strict=True) if text is not None
-    }
-    score = Score(user_id=user_id, features=unpacked(features), **record)
-    return UserScore(score, cast("Band", band), int(since), int(published))
+    found = cast("Sequence[str]", values)
+    since, published, epoch, version, as_of, events, opened, heartbeats = map(int, found[:8])
+    p_cancel, p_lapse, risk = map(float, found[8:11])
+    band, level, status, model_version, last_event, received_ms = found[11:]
+    score = Score(
+        user_id=user_id, epoch=epoch, version=version, as_of=as_of,
+        last_event=int(last_event) if last_event else None, events=events, opened=opened, heartbeats=heartbeats,
+        level=cast("Level", level), status=cast("Status", status), p_cancel=p_cancel, p_lapse=p_lapse, risk=risk,
+        features=unpacked(features), model_version=model_version,
+        received_ms=int(received_ms) if received_ms else None,
+    )  # fmt: skip
+    return UserScore(score, cast("Band", band), since, published)
