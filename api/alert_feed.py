@@ -67,6 +67,7 @@ class AlertFeed:
         self._beginning = asyncio.Lock()
         self._readers = asyncio.Semaphore(READERS)
         self._open: Counter[str] = Counter()
+        self._over = False
 
     def enter(self, key_id: str, most: int) -> bool:
         """Counts one more stream of a key, until :meth:`leave`; False if it has as many as it may."""
@@ -95,6 +96,8 @@ class AlertFeed:
                 self._task = asyncio.create_task(self._run())
         listener = Listener()
         self._listeners.add(listener)
+        if self._over:  # the server stops, and would wait for this one
+            listener.end()
         API_LISTENERS.set(len(self._listeners))
         try:
             yield listener, self._place
@@ -103,7 +106,8 @@ class AlertFeed:
             API_LISTENERS.set(len(self._listeners))
 
     def end(self) -> None:
-        """Lets everybody go, and stops; from any thread, or a signal's handler."""
+        """Lets everybody go, and whoever comes later, and stops; from any thread, or a signal's handler."""
+        self._over = True
         if self._task is not None:
             self._task.get_loop().call_soon_threadsafe(self._end)
 

@@ -47,6 +47,7 @@ class Watch:
         self._read = read
         self._watching: dict[Listener, _Told] = {}
         self._task: asyncio.Task[None] | None = None
+        self._over = False
 
     @asynccontextmanager
     async def watching(self, subject: str, has: str = "") -> AsyncIterator[Listener]:
@@ -55,6 +56,8 @@ class Watch:
         self._watching[listener] = _Told(subject, has)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
+        if self._over:  # the server stops, and would wait for this one
+            listener.end()
         API_WATCHERS.set(len(self._watching))
         try:
             yield listener
@@ -67,7 +70,8 @@ class Watch:
         return (await asyncio.to_thread(self._look, [subject]))[subject]
 
     def end(self) -> None:
-        """Lets everybody go; from any thread, or a signal's handler."""
+        """Lets everybody go, and whoever comes later; from any thread, or a signal's handler."""
+        self._over = True
         if self._task is not None:
             self._task.get_loop().call_soon_threadsafe(self._end)
 

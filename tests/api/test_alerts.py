@@ -384,6 +384,16 @@ class TestStream:
         asyncio.run(come())
         assert len(begun) == 1
 
+    def test_whoever_comes_when_the_server_stops_is_let_go_at_once(self, served: Any) -> None:
+        async def come() -> bytes | None:
+            context = served.context
+            feed = AlertFeed(context.view, context.alert_words, lambda: subscriber(context.settings.redis))
+            feed.end()
+            async with feed.listening() as (late, _):
+                return await asyncio.wait_for(late.told(), 5)
+
+        assert asyncio.run(come()) is None
+
     def test_a_fault_does_not_end_it_for_good(
         self, filled: Any, served: Any, score: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -39,6 +39,17 @@ def test_a_listener_is_told_only_of_what_it_does_not_have(monkeypatch: pytest.Mo
     assert both == [b"id: two\nevent: changed\ndata: {}\n\n"] * 2
 
 
+def test_whoever_comes_when_the_server_stops_is_let_go_at_once() -> None:
+    async def come() -> bytes | None:
+        watching = Watch(dict.fromkeys)
+        watching.end()
+        async with watching.watching("a", "one") as late:
+            return await asyncio.wait_for(late.told(), 5)
+
+    with ThreadPoolExecutor(1) as beside:  # a browser's loop may run in this thread
+        assert beside.submit(asyncio.run, come()).result() is None
+
+
 def test_a_state_is_the_same_in_every_process() -> None:
     assert watch._state("1", ["a", None]) == "f26f6568e476c9b5"
 
