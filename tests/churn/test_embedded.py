@@ -67,7 +67,13 @@ def produce(bootstrap: str, topic: str, value: bytes) -> None:
 def values(bootstrap: str, topic: str, count: int) -> list[bytes]:
     """The first messages of a topic, by a consumer group, which needs more of a broker than a plain read."""
     consumer = KafkaConsumer(
-        topic, bootstrap_servers=bootstrap, group_id=uuid.uuid4().hex, auto_offset_reset="earliest"
+        topic,
+        bootstrap_servers=bootstrap,
+        group_id=uuid.uuid4().hex,
+        auto_offset_reset="earliest",
+        # A broker that has just begun may not know its topics when the group is made; by default it is asked again
+        # after five minutes.
+        metadata_max_age_ms=1000,
     )
     found: list[bytes] = []
     deadline_s = time.monotonic() + 20
