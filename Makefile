@@ -24,7 +24,7 @@ test: setup ## Run all tests, on a real Kafka, Spark and Valkey
 	@$(BIN)/pytest -n 2 --dist loadfile -m "not spark and not cluster and not peers" $(ARGS) || [ $$? -eq 5 ]
 	@$(BIN)/pytest -m "spark and not cluster and not peers" $(ARGS) || [ $$? -eq 5 ]
 
-check: setup ## Format, lint, types, floor plan and the tests that need nothing else and are quick: under 30 s
+check: setup ## Format, lint, types, floor plan and the tests that need nothing else and are quick: about 30 s
 	@$(BIN)/ruff format --check --quiet . || (echo "Run: $(BIN)/ruff format ." && false)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
