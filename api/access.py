@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
@@ -66,8 +65,7 @@ async def _admit(
         what = "session" if key is None else "API key"
         raise _unknown(f"The {what} is {'not known' if found.verdict == 'unknown' else found.verdict}.")
     if found.verdict == "limited":
-        wait_s = math.ceil(found.wait_ms / 1000)
-        raise ProblemError("too-many-requests", f"Ask again in {wait_s} s.", {"Retry-After": str(wait_s)})
+        raise ProblemError("too-many-requests", f"Ask again in {found.wait_s} s.", {"Retry-After": str(found.wait_s)})
     return found
 
 

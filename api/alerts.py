@@ -70,8 +70,8 @@ def newest_alerts(context: Wired, filters: Annotated[Filters, Query()]) -> Alert
 def page(context: Context, filters: Filters, before: int | None, limit: int) -> tuple[list[dict[str, Any]], int | None]:
     """Some alerts, and the place of the last one that was looked at; None at the end."""
     found: list[dict[str, Any]] = []
-    horizon_days = context.view.horizon_days()
     view, user_id = context.view, filters.user_id
+    horizon_days = view.horizon_days()
     look = view.alert_ids if user_id is None else partial(view.alert_ids_of, user_id)
     for _ in range(LOOKED_AT // CHUNK):
         places = dict(look(before, CHUNK))

@@ -122,7 +122,7 @@ def _add_headers(headers: MutableHeaders, scope: Scope) -> None:
     if caller is not None and caller.key_id:
         headers["ratelimit-limit"] = str(caller.limit)
         headers["ratelimit-remaining"] = str(caller.left)
-        headers["ratelimit-reset"] = str(-(-caller.wait_ms // 1000))
+        headers["ratelimit-reset"] = str(caller.wait_s)
 
 
 def _note(scope: Scope, status: int, took_s: float | None) -> None:

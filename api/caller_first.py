@@ -6,16 +6,12 @@ else waits for it.
 
 from __future__ import annotations
 
-import logging
-
 import redis
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access import admit_by_head
-from api.problems import RETRY_AFTER_S, ProblemError, reason
-
-log = logging.getLogger(__name__)
+from api.problems import no_redis
 
 _PATHS = "/v1/"
 """All that is below takes a key. Elsewhere are health, the console's pages, which take no body, and its door."""
@@ -48,6 +44,4 @@ async def _admit(request: Request) -> None:
     try:
         await admit_by_head(request)
     except redis.RedisError as error:  # from where a body is read the framework lets only its own exceptions through
-        log.warning("%s", reason(error))
-        retry = {"Retry-After": str(RETRY_AFTER_S)}
-        raise ProblemError("redis-unavailable", f"{reason(error)} See /readyz for what to do.", retry) from None
+        raise no_redis(error) from None

@@ -59,6 +59,11 @@ class Caller:
     limit: int
     session: bool
 
+    @property
+    def wait_s(self) -> int:
+        """The same in whole seconds, as headers tell it."""
+        return -(-self.wait_ms // 1000)
+
     def may(self, scope: Scope) -> bool:
         """`admin` may everything."""
         return scope in self.scopes or "admin" in self.scopes

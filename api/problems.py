@@ -105,6 +105,13 @@ def reason(error: redis.RedisError) -> str:
     return next(said for kind, word, said in _REASONS if isinstance(error, kind) and word in str(error))
 
 
+def no_redis(error: redis.RedisError) -> ProblemError:
+    """The problem that Redis does not serve, which is logged."""
+    log.warning("%s", reason(error))
+    retry = {"Retry-After": str(RETRY_AFTER_S)}
+    return ProblemError("redis-unavailable", f"{reason(error)} See /readyz for what to do.", retry)
+
+
 def install(app: FastAPI, no_page: Callable[[Request], Response]) -> None:
     """Makes every error of the app a problem.
 
@@ -170,6 +177,4 @@ def _where(place: tuple[str | int, ...]) -> str:
 
 
 def _no_redis(request: Request, error: redis.RedisError) -> JSONResponse:
-    log.warning("%s", reason(error))
-    retry = {"Retry-After": str(RETRY_AFTER_S)}
-    return problem(request, "redis-unavailable", f"{reason(error)} See /readyz for what to do.", headers=retry)
+    return _raised(request, no_redis(error))

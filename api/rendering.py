@@ -10,6 +10,9 @@ from urllib.parse import quote
 import jinja2
 from pydantic_core import to_json
 
+STEPS = (".", "..")
+"""Ids of users that a browser takes for steps in a path, encoded or not: no link leads to them."""
+
 
 def rendered(template: str, **values: Any) -> str:
     """A page as HTML; whatever the values hold is text."""
@@ -28,5 +31,6 @@ def _templates() -> jinja2.Environment:
     )
     # As text of an attribute: a page holds no script of its own, which its policy would refuse.
     made.filters["json"] = lambda value: to_json(value).decode()
+    made.globals["STEPS"] = STEPS
     made.filters["segment"] = lambda user_id: quote(user_id, safe="")
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated
 from urllib.parse import parse_qs
@@ -63,8 +62,7 @@ async def sign_in(request: Request, context: Wired) -> Response:
     except redis.RedisError as error:
         return _no_redis(wanted, error)
     if found.verdict == "limited":
-        wait_s = math.ceil(found.wait_ms / 1000)
-        return _door(wanted, f"This key asks too often. Try again in {wait_s} s.", 429, wait_s)
+        return _door(wanted, f"This key asks too often. Try again in {found.wait_s} s.", 429, found.wait_s)
     if found.verdict != "admitted" or not found.may("read"):
         return _door(wanted, "That is no key that may read here. It may have been revoked, or have expired.", 401)
     session = await run_in_threadpool(context.sessions.begin, found.key_id)

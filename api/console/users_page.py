@@ -18,6 +18,7 @@ from api.console.user_finding import TOLD_S, found_by, look_up
 from api.console.user_rows import Row, row
 from api.console.watch import EVERYTHING
 from api.context import Context, Wired
+from api.rendering import STEPS
 from api.risks import Risk
 
 SHOWN = 50
@@ -58,7 +59,7 @@ def page(shell: Annotated[Shell, shown(EVERYTHING)], context: Wired, asked: Anno
     """The page; for a search by an id that is there, the way to that user."""
     if asked.q.strip() and not asked.fragment:
         exact = [user.score.user_id for user in context.view.users([asked.q, asked.q.strip()]) if user is not None]
-        if exact and exact[0] not in (".", ".."):  # a browser takes those for steps in the path
+        if exact and exact[0] not in STEPS:
             return RedirectResponse(f"/users/{quote(exact[0], safe='')}", 303)
     listing = _searched(context, asked) if asked.q.strip() else _listed(context, asked)
     # To look through thousands for the few of a search, or of a later page, once a second is too much: told once.

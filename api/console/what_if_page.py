@@ -20,15 +20,13 @@ from api.context import Context, Wired
 from api.figures import SIGNALS, figures
 from api.least_change import after
 from api.problems import ProblemError
+from api.rendering import STEPS
 from api.risks import Risk
 from api.what_if import DISCLAIMER, answer, current, explainer_of
 from churn.explain import Explainer
 from churn.outcomes import Band
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-
-_STEPS = (".", "..")
-"""Ids that a browser takes for steps in a path, encoded or not."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def _start(context: Context, risk: Risk | None, explainer: Explainer) -> Start:
         band=risk.user.band,
         as_of=since(score.as_of, context.view.clock()),
         version=f"{score.epoch}-{score.version}",
-        path="" if score.user_id in _STEPS else f"/v1/users/{quote(score.user_id, safe='')}",
+        path="" if score.user_id in STEPS else f"/v1/users/{quote(score.user_id, safe='')}",
     )
 
 
